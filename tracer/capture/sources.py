@@ -1,0 +1,145 @@
+"""Code to source places: who is speaking, as a number bound in advance.
+
+A site asks once, when it is built, for the id of the function it stands in;
+an event then carries only that number. Files are read by `describe`, which
+must not be called on the traced loop.
+"""
+
+import functools
+import inspect
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+from types import CodeType, FunctionType, MethodType
+
+DEPTH = 20
+"""How many wrappers are looked through; a cycle of them ends there."""
+
+_lock = threading.Lock()
+_ids: dict[int, int] = {}  # by id(): equal code may stand in two files
+_codes: list[CodeType] = []
+_snapshots: dict[str, list[str] | None] = {}
+
+
+def place(thing: object) -> int | None:
+    """Give the id of the source place of a function, method or code.
+
+    Ids count from 1 and hold for the life of the process. None where no
+    Python code stands behind `thing`.
+
+    Source: ours.
+    """
+    code = code_of(thing)
+    if code is None:
+        return None
+    known = _ids.get(id(code))
+    if known is not None:
+        return known
+    with _lock:
+        if id(code) not in _ids:
+            _codes.append(code)  # and thereby kept alive, so its id() holds
+            _ids[id(code)] = len(_codes)
+        return _ids[id(code)]
+
+
+def code_of(thing: object) -> CodeType | None:
+    """Find the code that runs when `thing` is called, or None.
+
+    Partials, bound methods, functions under `functools.wraps` and callable
+    instances are looked through by types and their dicts only: `hasattr` and
+    `getattr` would run code of the user's own (proxies, properties, a greedy
+    `__getattr__`).
+    """
+    for _ in range(DEPTH):
+        match thing:
+            case CodeType():
+                return thing
+            case MethodType():
+                thing = thing.__func__
+            case FunctionType():
+                wrapped = thing.__dict__.get("__wrapped__")
+                if wrapped is None:
+                    return thing.__code__
+                thing = wrapped
+            case functools.partial():
+                thing = thing.func
+            case staticmethod() | classmethod():
+                thing = thing.__func__
+            case type():
+                init = inspect.getattr_static(thing, "__init__", None)
+                return init.__code__ if type(init) is FunctionType else None
+            case _:
+                call = inspect.getattr_static(type(thing), "__call__", None)
+                return call.__code__ if type(call) is FunctionType else None
+    return None
+
+
+class Places:
+    """The places of a class's methods, by name: `AT.data_received`.
+
+    Looked up once and then an instance attribute, so that a site pays one
+    attribute lookup for its `where`.
+
+    Source: ours.
+    """
+
+    def __init__(self, owner: type) -> None:
+        self._owner = owner
+
+    def __getattr__(self, name: str) -> int | None:
+        found = place(inspect.getattr_static(self._owner, name))
+        setattr(self, name, found)
+        return found
+
+
+def count() -> int:
+    """How many places there are; the newest has this id."""
+    return len(_codes)
+
+
+def describe(number: int, root: Path) -> tuple[str, int, str, str | None]:
+    """Say where a place is: file, first line, name, text.
+
+    The file is relative to `root` (the app's folder), to the folder that its
+    package stands in, or a bare name: never absolute. The text is that
+    of the first time the file was asked for, see `snapshot`.
+    """
+    code = _codes[number - 1]
+    lines = _lines(code.co_filename)
+    text = None
+    if lines is not None:
+        start = code.co_firstlineno - 1
+        block = inspect.getblock(lines[start:]) if start < len(lines) else []
+        text = "".join(block) or None
+    name = code.co_qualname
+    return _relative(code.co_filename, root), code.co_firstlineno, name, text
+
+
+def snapshot(files: Iterable[str]) -> None:
+    """Read files now, so that later edits don't change what is shown.
+
+    An edit under a running program would put new text at old lines.
+    """
+    for file in files:
+        _lines(file)
+
+
+def _lines(file: str) -> list[str] | None:
+    if file not in _snapshots:
+        try:
+            text = Path(file).read_text("utf-8")
+        except (OSError, UnicodeDecodeError, ValueError):
+            _snapshots[file] = None  # exec-made code, or not UTF-8
+        else:
+            _snapshots[file] = text.splitlines(keepends=True)
+    return _snapshots[file]
+
+
+def _relative(file: str, root: Path) -> str:
+    path = Path(file)
+    if path.is_relative_to(root):
+        return path.relative_to(root).as_posix()
+    home = path.parent
+    while (home / "__init__.py").is_file():
+        home = home.parent
+    return path.relative_to(home).as_posix()

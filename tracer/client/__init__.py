@@ -1,0 +1,1 @@
+"""The scripted client of the demo, a process of its own."""

@@ -1,0 +1,209 @@
+"""One TCP connection: asyncio's transport and our protocol on it."""
+
+from typing import ClassVar, Literal
+
+from tracer.events.envelope import Event, Layer
+
+
+class ConnectionEvent(Event, frozen=True, gc=False):
+    """Something happened on one connection."""
+
+    layer: ClassVar[Layer] = "connection"
+
+
+class Accept(ConnectionEvent, tag="accept", frozen=True, gc=False):
+    """The listening socket gave out a new connection.
+
+    The handshake was over before: the kernel had done it and kept the
+    connection waiting, however busy the loop was.
+
+    Source: asyncio, `BaseSelectorEventLoop._accept_connection`
+    """
+
+    client: str
+    fd: int
+
+
+class ProtocolCreated(
+    ConnectionEvent, tag="protocol.created", frozen=True, gc=False
+):
+    """The factory made one protocol object, for one connection.
+
+    The factory is bound to the server, the object to the connection; all of
+    them share one ServerState.
+
+    Source: uvicorn, `Server.startup.create_protocol`
+    """
+
+    obj: int
+    """Number of the protocol object, from 1."""
+
+
+class ConnectionMade(
+    ConnectionEvent, tag="connection_made", frozen=True, gc=False
+):
+    """The transport introduced itself to the protocol. No byte was read yet.
+
+    Source: asyncio, `BaseProtocol.connection_made`
+    """
+
+    obj: int
+    client: str
+    server: str
+    connections: int
+    """Open connections now, this one included."""
+
+
+class DataReceived(ConnectionEvent, tag="data_received", frozen=True, gc=False):
+    """The transport handed over the bytes of one recv(). Nothing is parsed.
+
+    One read is not one request: a request may take several reads, and one
+    read may hold several requests.
+
+    Source: asyncio, `Protocol.data_received`
+    """
+
+    n: int
+
+
+class Bytes(ConnectionEvent, tag="bytes", frozen=True, gc=False):
+    """The text of bytes that were read or written before, redacted.
+
+    It follows the read or write, since a secret can be split over two reads
+    and is known only once it has been parsed. Each character is one byte.
+
+    Source: ours.
+    """
+
+    direction: Literal["in", "out"]
+    of: Literal["head", "body", "trailers", "garbage"]
+    text: str
+    n: int
+    """How many bytes there were; `text` may be shorter."""
+
+
+class EofReceived(ConnectionEvent, tag="eof_received", frozen=True, gc=False):
+    """The client will send no more. Nothing is answered; asyncio closes.
+
+    Source: asyncio, `Protocol.eof_received`
+    """
+
+
+class ReadPaused(ConnectionEvent, tag="read.paused", frozen=True, gc=False):
+    """The server stopped reading: too much is buffered, or too early.
+
+    The kernel's buffers fill up next, and then the client's send() waits.
+
+    Source: uvicorn, `FlowControl.pause_reading`
+    """
+
+    buffered: int
+    reason: Literal["body", "pipelining"]
+
+
+class ReadResumed(ConnectionEvent, tag="read.resumed", frozen=True, gc=False):
+    """The server reads from this connection again.
+
+    Source: uvicorn, `FlowControl.resume_reading`
+    """
+
+
+class WritePaused(ConnectionEvent, tag="write.paused", frozen=True, gc=False):
+    """The client reads too slowly: the next `send()` will wait.
+
+    Source: asyncio, `BaseProtocol.pause_writing`
+    """
+
+    buffered: int
+    """Bytes in the transport's buffer, above its high-water mark."""
+
+
+class WriteResumed(ConnectionEvent, tag="write.resumed", frozen=True, gc=False):
+    """The transport's buffer has drained; `send()` goes on.
+
+    Source: asyncio, `BaseProtocol.resume_writing`
+    """
+
+
+class TransportWrite(
+    ConnectionEvent, tag="transport.write", frozen=True, gc=False
+):
+    """Bytes were given to the transport, which tries to send them at once.
+
+    0 bytes are common: the end of a message often has none of its own.
+
+    Source: asyncio, `WriteTransport.write`
+    """
+
+    n: int
+    of: Literal["head", "body", "end"]
+
+
+class TransportClose(
+    ConnectionEvent, tag="transport.close", frozen=True, gc=False
+):
+    """The server asked to close; what is buffered is still sent first.
+
+    `connection_lost` comes in a later turn.
+
+    Source: asyncio, `BaseTransport.close`
+    """
+
+    reason: str
+
+
+class ConnDecision(ConnectionEvent, tag="conn.decision", frozen=True, gc=False):
+    """The response is complete: keep the connection, or close it.
+
+    Source: RFC 9112, section 9.3; uvicorn, `RequestResponseCycle.send`
+    """
+
+    keep: bool
+    reason: str
+
+
+class KeepaliveArmed(
+    ConnectionEvent, tag="keepalive.armed", frozen=True, gc=False
+):
+    """The timer that closes an idle connection was set.
+
+    It measures idleness between requests. It is no request timeout.
+
+    Source: uvicorn, `H11Protocol.on_response_complete`
+    """
+
+    seconds: float
+
+
+class KeepaliveCancelled(
+    ConnectionEvent, tag="keepalive.cancelled", frozen=True, gc=False
+):
+    """New bytes (or the end) came in time; the timer is off.
+
+    Source: uvicorn, `H11Protocol.data_received`
+    """
+
+
+class KeepaliveFired(
+    ConnectionEvent, tag="keepalive.fired", frozen=True, gc=False
+):
+    """Nobody used the connection in time; it is closed.
+
+    A client that sends at this very moment gets no answer.
+
+    Source: uvicorn, `H11Protocol.timeout_keep_alive_handler`
+    """
+
+
+class ConnectionLost(
+    ConnectionEvent, tag="connection_lost", frozen=True, gc=False
+):
+    """The connection is gone; the protocol's last call.
+
+    Source: asyncio, `BaseProtocol.connection_lost`
+    """
+
+    reason: str
+    """`closed` (by either side, in order) or the error's type."""
+    connections: int
+    """Open connections that are left."""

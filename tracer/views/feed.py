@@ -1,0 +1,57 @@
+"""Where a view's records come from, whoever sends them.
+
+A running server, a file and a lesson look alike from here. Views are given
+a feed; they never start, open or import the thing behind it.
+"""
+
+from typing import Protocol
+
+from tracer.events import Header
+from tracer.events.log import Record
+
+
+class Feed(Protocol):
+    """A stream of records that a thread of its own fills.
+
+    Source: ours.
+    """
+
+    live: bool
+    """True for a running server, False for a recording."""
+    title: str
+    """What is shown, for the title bar: `app:app` or a file's name."""
+    header: Header | None
+    """Line 1, once it has come."""
+
+    def take(self) -> list[Record]:
+        """Give all records that have come since the last call; don't wait.
+
+        At most some thousands at once, so that a tick stays short.
+        """
+
+    def wait(self, timeout: float) -> None:
+        """Wait until `take` would give something, or the end, or `timeout`.
+
+        `timeout` is in seconds.
+        """
+
+    @property
+    def ended(self) -> bool:
+        """Nothing more will come, and `take` has given everything."""
+
+    @property
+    def problem(self) -> str | None:
+        """What went wrong, in one sentence for the user; None: nothing."""
+
+    @property
+    def progress(self) -> float | None:
+        """How much of a recording was read, 0 to 1; None when live."""
+
+    def stop(self) -> None:
+        """Ask the server to shut down; a recording just ends. Returns at once.
+
+        Records go on coming until `ended`.
+        """
+
+    def again(self) -> bool:
+        """Run the scripted clients once more; False where there are none."""

@@ -1,0 +1,1 @@
+"""The live picture, on Textual. Nothing outside this folder imports it."""
