@@ -1,1 +1,29 @@
-"""The scripted client of the demo, a process of its own."""
+"""The scripted client: a process of its own that sends what a script says.
+
+Read `script` (what a step is), then `connection` (one connection, framed by
+h11), then `play` (the steps, done one after the other), then `__main__`.
+It knows nothing of the server that it talks to.
+"""
+
+from pathlib import Path
+
+_CHECKOUT = Path(__file__).parent.parent.parent / "lessons"
+_INSTALLED = Path(__file__).parent.parent / "_lessons"
+
+
+def lessons_dir() -> Path:
+    """Find the folder with the demo and the lessons.
+
+    It stands beside the package in a checkout and inside it in a wheel.
+
+    Source: ours, see `force-include` in pyproject.toml.
+    """
+    return _INSTALLED if _INSTALLED.is_dir() else _CHECKOUT
+
+
+def demo_app_dir() -> Path:
+    """Find the folder to import the demo from: `app:app`.
+
+    Source: ours.
+    """
+    return lessons_dir() / "demo"
