@@ -1,0 +1,279 @@
+"""One request's state, made anew by each of its events."""
+
+from enum import Enum
+
+import msgspec
+from msgspec.structs import replace
+
+from tracer.events import (
+    AppException,
+    BackgroundEnd,
+    BackgroundStart,
+    Bytes,
+    ClientDisconnected,
+    EndpointEnter,
+    H11Error,
+    MiddlewareEnter,
+    MiddlewareExit,
+    ReceiveCall,
+    ReceiveReturn,
+    ResponseComplete,
+    ResponseStart,
+    RouteHandle,
+    RunAsgiEnd,
+    RunAsgiStart,
+    ScopeBuilt,
+    ThreadEnd,
+    ThreadQueued,
+    ThreadStart,
+)
+from tracer.events.log import Record
+from tracer.model.stage import (
+    SERVER_BOXES,
+    Box,
+    Leg,
+    Stop,
+    stop_of,
+    with_box,
+)
+
+START = Stop(0, Leg.OUT)
+
+
+class Outcome(Enum):
+    """How a request stands.
+
+    RUNNING: on its way. ANSWERED: the response is complete, the app is still
+    at work (background tasks, middleware on the way back). DONE: both ended.
+    FAILED: an exception reached the server. BROKEN: the response is not what
+    it promised, or none came. LEFT: the client went away first. REFUSED: the
+    bytes were no HTTP, and no app was called.
+    """
+
+    RUNNING = "running"
+    ANSWERED = "answered"
+    DONE = "done"
+    FAILED = "failed"
+    BROKEN = "broken"
+    LEFT = "left"
+    REFUSED = "refused"
+
+
+OVER = frozenset(set(Outcome) - {Outcome.RUNNING, Outcome.ANSWERED})
+"""Nothing more will happen to such a request."""
+
+_BRANCHES = {
+    "complete": Outcome.DONE,
+    "raised": Outcome.FAILED,
+    "returned a value": Outcome.BROKEN,
+    "no response": Outcome.BROKEN,
+    "incomplete": Outcome.BROKEN,
+    "disconnected": Outcome.LEFT,
+}
+
+
+class Times(msgspec.Struct, frozen=True):
+    """When a request's milestones were, in nanoseconds of the trace.
+
+    Each is the `t` of its event, or None where it has not come.
+    """
+
+    arrived: int
+    """Its first event: accept or the first bytes."""
+    parsed: int | None = None
+    """The head was understood: `scope.built`."""
+    app: int | None = None
+    """The app was called: `run_asgi.start`."""
+    response: int | None = None
+    """The status was fixed: `response.start`."""
+    complete: int | None = None
+    """The last body was written: `response.complete`."""
+    ended: int | None = None
+    """The app returned: `run_asgi.end`."""
+
+
+class Request(msgspec.Struct, frozen=True):
+    """A request and its response, so far.
+
+    Attributes:
+        number: Its number in the trace; negative (the connection's) for
+            bytes that were no HTTP and never became a request.
+        conn: Its connection's number, None under a foreign server.
+        method: As it came.
+        path: As the app sees it, decoded.
+        query: The query string, redacted.
+        status: Of the response, once it is fixed.
+        outcome: How it stands.
+        rail: The boxes on its way, the app's real ones as they are met.
+        at: Where on the rail it stands now.
+        waiting: What it waits for, in the words of the field; empty: nothing.
+        depth: Innermost middleware entered and not yet left; -1 for none.
+        route: The route that handles it.
+        endpoint: The user's function.
+        error: Type of the exception that reached the server.
+        bytes_in: Bytes of its body read so far.
+        bytes_out: Bytes of its response's body.
+        times: Its milestones.
+        last: `t` of its newest event.
+        events: How many events it has.
+    """
+
+    number: int
+    conn: int | None
+    times: Times
+    method: str = ""
+    path: str = ""
+    query: str = ""
+    status: int | None = None
+    outcome: Outcome = Outcome.RUNNING
+    rail: tuple[Box, ...] = SERVER_BOXES
+    at: Stop = START
+    waiting: str = ""
+    depth: int = -1
+    route: str = ""
+    endpoint: str = ""
+    error: str = ""
+    bytes_in: int = 0
+    bytes_out: int = 0
+    last: int = 0
+    events: int = 0
+
+    @property
+    def label(self) -> str:
+        """`#7`, or `c3` for what was no request."""
+        return f"#{self.number}" if self.number > 0 else f"c{-self.number}"
+
+    @property
+    def target(self) -> str:
+        """Path and query, as a person writes them."""
+        return f"{self.path}?{self.query}" if self.query else self.path
+
+    @property
+    def doing(self) -> str:
+        """Where it is, in one or two words, for a narrow column."""
+        if self.outcome is Outcome.ANSWERED:
+            return self.waiting or "after response"
+        if self.outcome is not Outcome.RUNNING:
+            return str(self.outcome.value)
+        return self.waiting or self.rail[self.at.box].name
+
+
+def advance(request: Request, record: Record) -> Request:
+    """The request after one more event of it.
+
+    Any record will do, in any order: what makes no sense moves nothing.
+    """
+    rail = with_box(request.rail, record, request.depth)
+    at = request.at
+    if at.box >= len(rail):
+        at = Stop(len(rail) - 1, at.leg)
+    moved = replace(
+        request,
+        rail=rail,
+        at=stop_of(record, rail, at, request.depth),
+        last=max(request.last, record.t),
+        events=request.events + 1,
+    )
+    return _app_side(_server_side(moved, record), record)
+
+
+def _server_side(request: Request, record: Record) -> Request:
+    times = request.times
+    match record:
+        case ScopeBuilt():
+            return replace(
+                request,
+                method=record.method,
+                path=record.path,
+                query=record.query,
+                times=replace(times, parsed=record.t),
+            )
+        case RunAsgiStart():
+            return replace(request, times=replace(times, app=record.t))
+        case ResponseStart():
+            return replace(
+                request,
+                status=record.status,
+                times=replace(times, response=record.t),
+            )
+        case ResponseComplete():
+            running = request.outcome is Outcome.RUNNING
+            return replace(
+                request,
+                bytes_out=record.n,
+                outcome=Outcome.ANSWERED if running else request.outcome,
+                times=replace(times, complete=record.t),
+            )
+        case RunAsgiEnd():
+            return replace(
+                request,
+                outcome=_BRANCHES.get(record.branch, Outcome.DONE),
+                waiting="",
+                times=replace(times, ended=record.t),
+            )
+        case _:
+            return _mishap(request, record)
+
+
+def _mishap(request: Request, record: Record) -> Request:
+    match record:
+        case AppException():
+            return replace(request, error=record.type)
+        case ClientDisconnected():
+            over = request.times.ended is not None
+            outcome = request.outcome if over else Outcome.LEFT
+            return replace(request, outcome=outcome)
+        case H11Error() if request.number < 0:
+            return replace(
+                request,
+                status=record.status,
+                method="—",
+                path=record.message,
+                outcome=Outcome.REFUSED,
+            )
+        case Bytes(direction="in", of="body"):
+            return replace(request, bytes_in=request.bytes_in + record.n)
+        case _:
+            return request
+
+
+def _app_side(request: Request, record: Record) -> Request:
+    match record:
+        case MiddlewareEnter():
+            return replace(request, depth=record.depth)
+        case MiddlewareExit():
+            return replace(request, depth=record.depth - 1)
+        case RouteHandle():
+            return replace(request, route=record.route)
+        case EndpointEnter():
+            return replace(request, endpoint=record.name)
+        case ReceiveCall():
+            waiting = "" if record.ready else "await receive"
+            return replace(request, waiting=waiting)
+        case ThreadQueued():
+            return replace(request, waiting="awaits thread")
+        case ThreadStart():
+            return replace(request, waiting="in thread")
+        case BackgroundStart():
+            return replace(request, waiting="background")
+        case ReceiveReturn() | ThreadEnd() | BackgroundEnd():
+            return replace(request, waiting="")
+        case _:
+            return request
+
+
+def first(record: Record, number: int, rail: tuple[Box, ...]) -> Request:
+    """A request as it stands before its first event.
+
+    Args:
+        record: That first event.
+        number: The request's number.
+        rail: The boxes that it is expected to meet.
+    """
+    return Request(
+        number=number,
+        conn=record.conn,
+        times=Times(arrived=record.t),
+        rail=rail,
+        last=record.t,
+    )
