@@ -42,8 +42,9 @@ class TraceError(Exception):
 def encode(records: Iterable[Record | Header]) -> bytes:
     """Write records as lines, each ended by a newline.
 
-    Text with lone surrogates, which UTF-8 can't carry, is written with them
-    escaped (`\\udc80`): nothing that a traced program says can stop its log.
+    Lone surrogates, which UTF-8 can't carry, are written escaped, as
+    `backslashreplace` does: nothing that a traced program says can stop its
+    log.
 
     Source: ours.
     """
