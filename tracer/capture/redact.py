@@ -1,11 +1,21 @@
 """Secrets are hidden here, before an event exists. Nothing later sees them.
 
-One list of names decides for headers, queries, forms and JSON alike. What is
-not text that we know how to read is not guessed at.
+Bytes go in as they came, text comes out in which each character is one byte
+and `[hidden]` stands for what nobody should see. `names` says which names
+are secret; what has no name is left as it is, but for values that were
+hidden a moment ago: an app that prints its request's token prints
+`[hidden]`.
 """
 
 import re
+from base64 import b64decode
+from binascii import Error as Base64Error
 from collections.abc import Iterable
+from urllib.parse import unquote_plus
+
+from tracer.capture.bodies import spans_of
+from tracer.capture.names import HEADERS, NAMES, SHORT, STEMS, is_secret
+from tracer.capture.patterns import Span, form_spans, text_spans
 
 HIDDEN = "[hidden]"
 """Stands where a value stood."""
@@ -13,35 +23,242 @@ HIDDEN = "[hidden]"
 PREVIEW = 1024
 """Bytes of a body that are kept."""
 
-HEADERS = frozenset(
-    {b"authorization", b"proxy-authorization", b"cookie", b"set-cookie"}
-)
-"""Lower-case names of the headers whose values are hidden."""
+_HEADS = 128
+_REMEMBERED = 64
+_SHORTEST = 6  # a shorter value would be found in harmless text
+_AUTHORITY = re.compile(rb"(://)[^/?#@\s]*@")
 
-NAMES = (
-    "password", "passwd", "pwd", "passphrase", "token", "secret", "key",
-    "session", "auth", "credential", "signature", "otp", "pin", "cvv",
-)  # fmt: skip
-"""A field is secret if its name has one of these in it."""
+
+class _State:
+    """What was chosen at start, and what was hidden lately."""
+
+    def __init__(self) -> None:
+        self.hiding = True
+        self.heads: dict[bytes, str] = {}
+        self.values: dict[str, None] = {}
+
+
+_state = _State()
+
+
+def reveal() -> None:
+    """Hide nothing from now on: `--reveal`."""
+    _state.hiding = False
+
+
+def hide() -> None:
+    """Hide again, and forget what was hidden; how every process starts."""
+    _state.hiding = True
+    _state.heads.clear()
+    _state.values.clear()
+
+
+def hidden() -> tuple[str, ...]:
+    """What a trace's header says is redacted; nothing after `reveal`."""
+    return (*HEADERS, *NAMES, *SHORT) if _state.hiding else ()
 
 
 def headers(
     pairs: Iterable[tuple[bytes, bytes]],
 ) -> tuple[tuple[str, str], ...]:
     """Headers as text, one character a byte, with the secret values hidden."""
-    return tuple(
-        (
-            name.decode("latin-1"),
-            HIDDEN
-            if name.lower() in HEADERS or _is_secret(name)
-            else value.decode("latin-1"),
-        )
-        for name, value in pairs
-    )
+    found = []
+    for name, value in pairs:
+        plain = name.decode("latin-1")
+        shown = value.decode("latin-1")
+        if is_secret(plain) and _state.hiding:
+            _remember_header(shown)
+            shown = HIDDEN
+        elif b"://" in value or b"=" in value:
+            shown = _line_value(value)  # Referer, Location, Link, Accept
+        found.append((plain, shown))
+    return tuple(found)
 
 
-def _is_secret(name: bytes) -> bool:
-    return _SECRET.search(name) is not None
+def query(raw: bytes) -> str:
+    """A query string or form without the values of secret fields."""
+    text = raw.decode("latin-1")
+    if not _may_hide(raw):
+        return text
+    return _mask(text, form_spans(text))
 
 
-_SECRET = re.compile("|".join(NAMES).encode(), re.IGNORECASE)
+def path(raw: bytes) -> str:
+    """A request target: path, query, and whatever stands before them.
+
+    An absolute-form target may carry a user and a password.
+    """
+    if not _may_hide(raw) and b"@" not in raw:
+        return raw.decode("latin-1")
+    if _state.hiding:
+        raw = _AUTHORITY.sub(rb"\1" + HIDDEN.encode() + b"@", raw)
+    before, mark, after = raw.partition(b"?")
+    return before.decode("latin-1") + mark.decode("latin-1") + query(after)
+
+
+target = path
+
+
+def head(raw: bytes) -> str:
+    """The raw text of a request's or response's head.
+
+    The same head comes again and again from one client, so the latest are
+    kept. Names decide, a folded line belongs to the name before it.
+    """
+    known = _state.heads.get(raw)
+    if known is not None:
+        return known
+    shown = _head(raw) if _state.hiding else raw.decode("latin-1")
+    # A head that hides something is not kept: its values must be
+    # remembered anew, and differ anyway.
+    if HIDDEN not in shown:
+        if len(_state.heads) >= _HEADS:
+            _state.heads.clear()
+        _state.heads[raw] = shown
+    return shown
+
+
+def _head(raw: bytes) -> str:
+    if not _may_hide(raw) and b"@" not in raw:
+        return raw.decode("latin-1")
+    first, *lines = raw.split(b"\n")
+    shown = [path(first)]
+    secret = False
+    for line in lines:
+        end = "\r" if line.endswith(b"\r") else ""
+        if line[:1] in {b" ", b"\t"}:
+            shown.append(f" {HIDDEN}{end}" if secret else _line_value(line))
+            continue
+        name, colon, value = line.partition(b":")
+        secret = bool(colon) and is_secret(name.decode("latin-1").strip())
+        if secret:
+            _remember_header(value.decode("latin-1").strip())
+            shown.append(f"{name.decode('latin-1')}: {HIDDEN}{end}")
+        else:
+            shown.append((name + colon).decode("latin-1") + _line_value(value))
+    return "\n".join(shown)
+
+
+def _line_value(value: bytes) -> str:
+    """A harmless header's value, which may hold an address with secrets."""
+    if not _may_hide(value) and b"@" not in value:
+        return value.decode("latin-1")
+    value = _AUTHORITY.sub(rb"\1" + HIDDEN.encode() + b"@", value)
+    shown = value.decode("latin-1")
+    return _mask(shown, text_spans(shown))
+
+
+class Body:
+    """The preview of one body, whose bytes come in pieces.
+
+    A secret may be split between two pieces, so what follows is judged by
+    what came before. Only the first `PREVIEW` bytes are ever shown.
+    """
+
+    def __init__(self, content_type: bytes = b"") -> None:
+        self._type = content_type.decode("latin-1").lower()
+        self._raw = b""
+
+    def feed(self, data: bytes) -> str:
+        """Take the next piece; give what may be shown of it."""
+        start = len(self._raw)
+        if start >= PREVIEW or not data:
+            return ""
+        self._raw = (self._raw + data)[:PREVIEW]
+        text = self._raw.decode("latin-1")
+        if not _state.hiding:
+            return text[start:]
+        spans: list[Span] = []
+        if _may_hide(self._raw):
+            spans = spans_of(text, self._type)
+        # What was hidden elsewhere is looked for within this piece only:
+        # what was shown before can't be taken back.
+        return _forget(_mask(text, spans, start))
+
+
+def body(data: bytes, content_type: bytes = b"") -> str:
+    """The preview of a body that came in one piece, see `Body`."""
+    return Body(content_type).feed(data)
+
+
+def text(said: str) -> str:
+    """Log lines, output, messages: `name=value`, `Bearer ...`, addresses.
+
+    Also every value that was hidden lately, whatever stands before it.
+    """
+    if not _state.hiding:
+        return said
+    if _may_hide(said.encode("latin-1", "replace")) or "@" in said:
+        said = _mask(said, text_spans(said))
+    return _forget(said)
+
+
+def _may_hide(raw: bytes) -> bool:
+    """One search before any work: is there anything like a secret name?"""
+    return _state.hiding and STEMS.search(raw.lower()) is not None
+
+
+def _mask(said: str, spans: list[Span], start: int = 0) -> str:
+    """Put `HIDDEN` for each span, and give the text from `start` on.
+
+    A span that began before `start` was said then, and is only left out.
+    """
+    shown = []
+    at = start
+    for begin, end in spans:
+        if end <= start:
+            continue
+        if begin > at:
+            shown.append(said[at:begin])
+        if begin >= start and end > begin:
+            _remember(said[begin:end])
+            shown.append(HIDDEN)
+        at = max(at, end)
+    shown.append(said[at:])
+    return "".join(shown)
+
+
+def _remember_header(value: str) -> None:
+    """Keep the value, and the parts that an app would take out of it."""
+    scheme, _, rest = value.partition(" ")
+    if scheme.lower() == "basic":
+        try:
+            pair = b64decode(rest, validate=True).decode("latin-1")
+        except (Base64Error, ValueError):
+            pair = ""
+        _remember(pair)
+        _remember(pair.partition(":")[2])
+    _remember(value)
+    _remember(rest.strip())
+    for part in value.split(";"):
+        _remember(part.partition("=")[2].strip())
+
+
+def _remember(value: str) -> None:
+    plain = value.strip("\"'")
+    for each in {plain, unquote_plus(plain), _as_utf8(plain)}:
+        if len(each) < _SHORTEST or each.lower() in _HARMLESS:
+            continue
+        _state.values.pop(each, None)  # the latest stands last
+        _state.values[each] = None
+        if len(_state.values) > _REMEMBERED:
+            # From another thread the first may be gone already.
+            _state.values.pop(next(iter(_state.values)), None)
+
+
+def _as_utf8(value: str) -> str:
+    """What the app makes of it, where each character here is one byte."""
+    try:
+        return value.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return value
+
+
+_HARMLESS = frozenset({"strict", "samesite", "httponly", HIDDEN})
+
+
+def _forget(said: str) -> str:
+    for value in tuple(_state.values):
+        if value in said:
+            said = said.replace(value, HIDDEN)
+    return said
