@@ -113,6 +113,48 @@ class Note:
                 task=probe.task,
                 where=where,
             )
+        elif len(payload) == 3:  # noqa: PLR2004
+            event = cls(
+                payload[0],
+                payload[1],
+                payload[2],
+                t=monotonic_ns() - probe.zero,
+                turn=probe.turn,
+                thread=self.thread,
+                conn=self.conn,
+                req=self.req,
+                task=probe.task,
+                where=where,
+            )
+        elif len(payload) == 4:  # noqa: PLR2004
+            event = cls(
+                payload[0],
+                payload[1],
+                payload[2],
+                payload[3],
+                t=monotonic_ns() - probe.zero,
+                turn=probe.turn,
+                thread=self.thread,
+                conn=self.conn,
+                req=self.req,
+                task=probe.task,
+                where=where,
+            )
+        elif len(payload) == 5:  # noqa: PLR2004
+            event = cls(
+                payload[0],
+                payload[1],
+                payload[2],
+                payload[3],
+                payload[4],
+                t=monotonic_ns() - probe.zero,
+                turn=probe.turn,
+                thread=self.thread,
+                conn=self.conn,
+                req=self.req,
+                task=probe.task,
+                where=where,
+            )
         else:
             event = cls(
                 *payload,
