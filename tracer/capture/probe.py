@@ -6,7 +6,9 @@ event. Who is not traced has no note, and pays a comparison with None.
 
 from collections.abc import Callable
 from contextvars import ContextVar
+from threading import get_ident
 from time import monotonic_ns
+from typing import Any
 
 from tracer.events import Event
 
@@ -24,9 +26,10 @@ class Probe:
         task: Number of the task whose step is running on the loop.
         conns: How many connections were accepted, the last one's number.
         reqs: How many requests have come, the last one's number.
+        objs: How many protocol objects were made, the last one's number.
     """
 
-    __slots__ = ("conns", "emit", "reqs", "task", "turn", "zero")
+    __slots__ = ("conns", "emit", "objs", "reqs", "task", "turn", "zero")
 
     def __init__(self, emit: Emit) -> None:
         self.emit = emit
@@ -35,6 +38,7 @@ class Probe:
         self.task: int | None = None
         self.conns = 0
         self.reqs = 0
+        self.objs = 0
 
     def next_conn(self) -> int:
         """Number a new connection."""
@@ -45,6 +49,11 @@ class Probe:
         """Number a new request."""
         self.reqs += 1
         return self.reqs
+
+    def next_obj(self) -> int:
+        """Number a new protocol object."""
+        self.objs += 1
+        return self.objs
 
 
 class Note:
@@ -58,9 +67,11 @@ class Note:
         conn: The connection's number, or None.
         req: The request's number, or None.
         thread: `loop` or `worker-N`.
+        trail: What the request has met inside its app; None before that. It
+            belongs to `capture.frameworks`.
     """
 
-    __slots__ = ("conn", "probe", "req", "thread")
+    __slots__ = ("conn", "probe", "req", "thread", "trail")
 
     def __init__(
         self,
@@ -73,6 +84,7 @@ class Note:
         self.conn = conn
         self.req = req
         self.thread = thread
+        self.trail: Any = None
 
     def __call__(
         self, cls: Callable[..., Event], where: int | None, *payload: object
@@ -178,6 +190,45 @@ class Note:
             self.req if req is None else req,
             self.thread,
         )
+
+
+class WorkerNote(Note):
+    """Speaks for a request from a worker thread: no task's step runs there.
+
+    Threads are named in the order in which they are first used. What comes
+    back from the worker to the loop (`anyio.from_thread.run`) brings the
+    worker's context, and so this note, with it; it then speaks as the loop.
+    """
+
+    __slots__ = ("ident", "loop")
+
+    def __init__(self, note: Note) -> None:
+        self.ident = get_ident()
+        workers = note.probe.workers
+        name = workers.get(self.ident)
+        if name is None:
+            name = workers.setdefault(self.ident, f"worker-{len(workers) + 1}")
+        super().__init__(note.probe, note.conn, note.req, name)
+        self.trail = note.trail
+        self.loop = note
+
+    def __call__(
+        self, cls: Callable[..., Event], where: int | None, *payload: object
+    ) -> None:
+        if get_ident() != self.ident:
+            self.loop(cls, where, *payload)
+            return
+        probe = self.probe
+        event = cls(
+            *payload,
+            t=monotonic_ns() - probe.zero,
+            turn=probe.turn,
+            thread=self.thread,
+            conn=self.conn,
+            req=self.req,
+            where=where,
+        )
+        probe.emit(event)
 
 
 CURRENT: ContextVar[Note | None] = ContextVar("asgi_trace_note", default=None)

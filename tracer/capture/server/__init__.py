@@ -1,0 +1,14 @@
+"""An HTTP/1.1 server to be read beside uvicorn's: the same names.
+
+Read `server` first (startup, main loop, shutdown), then `lifespan` and
+`listen`, then `protocol` (bytes become requests) and `cycle` (a request
+becomes a response). `scope`, `head`, `flow`, `refuse`, `address`, `blame` and
+`reader` are their helpers; `config`, `state` and `asgi` hold what they share.
+"""
+
+from tracer.capture.server.config import Config
+from tracer.capture.server.protocol import H11Protocol
+from tracer.capture.server.server import Server
+from tracer.capture.server.state import ServerState
+
+__all__ = ["Config", "H11Protocol", "Server", "ServerState"]

@@ -1,0 +1,104 @@
+"""Options become a Config: what the server is told before it runs."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import KW_ONLY, dataclass, field
+from typing import ClassVar, Literal
+
+from tracer.capture.probe import Note
+from tracer.capture.server.asgi import ASGIApp
+
+Option = str | int | float | bool | None
+
+
+@dataclass(eq=False)
+class Config:
+    """The options of one server, named as uvicorn names them.
+
+    Args:
+        app: An ASGI callable, already loaded.
+        app_name: How its user calls it: `app:app`.
+        host: Name or address to listen on; IPv4 or IPv6.
+        port: 0 lets the system choose one.
+        backlog: Connections that the kernel keeps while nobody accepts.
+        lifespan: `auto` takes an exception at the lifespan scope for "this
+            app has none"; `on` takes it for a failed startup.
+        root_path: Put in front of each path, for an app behind a proxy that
+            strips it.
+        limit_concurrency: At so many connections or tasks, answer with 503.
+        limit_max_requests: After so many responses, shut down.
+        limit_max_requests_jitter: Up to so many more, at random, so that
+            several servers don't end at once.
+        timeout_keep_alive: Seconds until an idle connection is closed.
+        timeout_graceful_shutdown: Seconds until the tasks that are left are
+            cancelled; None waits for ever.
+        timeout_notify: Seconds between two calls of `callback_notify`.
+        callback_notify: Awaited by the tick, to say that the loop is alive.
+        headers: Added to every response.
+        date_header: Whether responses carry `Date`.
+        server_header: Whether responses carry `Server`.
+        access_log: Whether each response is logged, where someone listens.
+        h11_max_incomplete_event_size: Bytes of a head that are buffered.
+        reset_contextvars: Start each request's task in an empty context.
+        note: Where the trace goes; None: not traced, and nothing installed.
+
+    Source: uvicorn, `Config`
+    """
+
+    app: ASGIApp
+    _: KW_ONLY
+    app_name: str = "app"
+    host: str = "127.0.0.1"
+    port: int = 8000
+    backlog: int = 2048
+    lifespan: Literal["auto", "on", "off"] = "auto"
+    root_path: str = ""
+    limit_concurrency: int | None = None
+    limit_max_requests: int | None = None
+    limit_max_requests_jitter: int = 0
+    timeout_keep_alive: float = 5
+    timeout_graceful_shutdown: float | None = None
+    timeout_notify: float = 30
+    callback_notify: Callable[[], Awaitable[None]] | None = None
+    headers: Sequence[tuple[str, str]] = ()
+    date_header: bool = True
+    server_header: bool = True
+    access_log: bool = True
+    h11_max_incomplete_event_size: int | None = None
+    reset_contextvars: bool = False
+    note: Note | None = None
+
+    asgi_version: ClassVar[str] = "3.0"
+    encoded_headers: list[tuple[bytes, bytes]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        encoded = [
+            (name.lower().encode("latin-1"), value.encode("latin-1"))
+            for name, value in self.headers
+        ]
+        if self.server_header and b"server" not in dict(encoded):
+            encoded.insert(0, (b"server", b"asgi-trace"))
+        self.encoded_headers = encoded
+
+    @property
+    def loaded_app(self) -> ASGIApp:
+        """The app under the name that a protocol looks for in uvicorn."""
+        return self.app
+
+    def options(self) -> dict[str, Option]:
+        """The options that are plain values, for the trace."""
+        return {
+            "host": self.host,
+            "port": self.port,
+            "backlog": self.backlog,
+            "lifespan": self.lifespan,
+            "root_path": self.root_path,
+            "limit_concurrency": self.limit_concurrency,
+            "limit_max_requests": self.limit_max_requests,
+            "limit_max_requests_jitter": self.limit_max_requests_jitter,
+            "timeout_keep_alive": self.timeout_keep_alive,
+            "timeout_graceful_shutdown": self.timeout_graceful_shutdown,
+            "timeout_notify": self.timeout_notify,
+            "date_header": self.date_header,
+            "server_header": self.server_header,
+            "access_log": self.access_log,
+        }

@@ -1,0 +1,464 @@
+"""One request and its response: ASGI messages become HTTP, and back.
+
+The app knows this object by two of its methods only: `receive` and `send`.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Literal
+from urllib.parse import quote
+
+import h11
+
+from tracer.capture import redact
+from tracer.capture.probe import CURRENT, Note
+from tracer.capture.server.asgi import ASGIApp, Message, Scope
+from tracer.capture.server.blame import message_of, place_of
+from tracer.capture.server.flow import FlowControl
+from tracer.capture.server.head import (
+    CLOSE_HEADER,
+    STATUS_PHRASES,
+    Header,
+    content_type,
+    credited,
+    origins,
+)
+from tracer.capture.sources import Places
+from tracer.events import (
+    AccessLog,
+    AppException,
+    Bytes,
+    ConnDecision,
+    ContinueDropped,
+    ContinueSent,
+    CycleReleased,
+    H11Send,
+    ReceiveCall,
+    ReceiveReturn,
+    ResponseComplete,
+    ResponseStart,
+    RunAsgiEnd,
+    RunAsgiStart,
+    SendCall,
+    SendDropped,
+    SendRejected,
+    SendReturn,
+    TransportClose,
+    TransportWrite,
+)
+from tracer.events.states import (
+    DONE,
+    ENDINGS,
+    RESPONSE_EXPECTS,
+    RESPONSE_NEXT,
+    WAITING,
+    Outcome,
+    ResponseState,
+)
+
+END = h11.EndOfMessage()
+HANGUP = h11.ConnectionClosed()
+
+
+class RequestResponseCycle:
+    """Lives from the request's head to the end of the app.
+
+    Attributes:
+        response: How far the response has come, see `RESPONSE_NEXT`.
+        body: Bytes of the request's body that the app has not taken.
+        more_body: Whether more of it may come.
+        disconnected: Whether the client left before its response was done.
+        keep_alive: False once the server is shutting down.
+        message_event: Set when `receive` may have something to say.
+
+    Source: uvicorn, `RequestResponseCycle`
+    """
+
+    def __init__(
+        self,
+        *,
+        scope: Scope,
+        conn: h11.Connection,
+        transport: asyncio.Transport,
+        flow: FlowControl,
+        logger: logging.Logger,
+        access_logger: logging.Logger | None,
+        default_headers: list[Header],
+        dated: bool,
+        on_response: Callable[[], None],
+        note: Note | None,
+    ) -> None:
+        self.scope = scope
+        self.conn = conn
+        self.transport = transport
+        self.flow = flow
+        self.logger = logger
+        self.access_logger = access_logger
+        self.default_headers = default_headers
+        self.dated = dated
+        self.on_response = on_response
+        self.note = note
+        # The connection
+        self.disconnected = False
+        self.keep_alive = True
+        self.waiting_for_100_continue = conn.they_are_waiting_for_100_continue
+        # The request
+        self.message_event = asyncio.Event()
+        self.body = bytearray()
+        self.more_body = True
+        # The response
+        self.response = WAITING
+        self.preview = redact.Body()
+        self.sent = 0
+
+    async def run_asgi(self, app: ASGIApp) -> None:
+        """Call the app, and see to it that the client gets an answer."""
+        if (note := self.note) is not None:
+            # Always, and not "if none is set": see CURRENT.
+            CURRENT.set(note)
+            note(RunAsgiStart, AT.run_asgi)
+        try:
+            result: object = await app(  # type: ignore[func-returns-value]
+                self.scope, self.receive, self.send
+            )
+        # A cancellation too: the client waits for its answer all the same.
+        except BaseException as error:  # noqa: BLE001
+            await self._end("raised", error)
+        else:
+            await self._end(
+                "returned" if result is None else "returned a value", result
+            )
+
+    async def _end(self, outcome: Outcome, result: object) -> None:
+        branch, remedy = ENDINGS[outcome, self.response, self.disconnected]
+        try:
+            self._log_end(branch, result)
+            if remedy == "500":
+                await self.send_500_response()
+            elif remedy == "close":
+                self._close(branch)
+        finally:
+            if (note := self.note) is not None:
+                note(RunAsgiEnd, AT.run_asgi, branch)
+                note(CycleReleased, AT.run_asgi)
+            # The protocol holds this cycle, and so held the cycle it.
+            self.on_response = _nothing
+
+    def _log_end(self, branch: str, result: object) -> None:
+        match branch:
+            case "raised":
+                assert isinstance(result, BaseException)
+                if (note := self.note) is not None:
+                    note(
+                        AppException,
+                        AT.run_asgi,
+                        type(result).__qualname__,
+                        message_of(result),
+                        place_of(result),
+                        self.response is not WAITING,
+                    )
+                said = "Exception in ASGI application\n"
+                self.logger.error(said, exc_info=result)
+            case "returned a value":
+                said = "ASGI callable should return None, but returned '%s'."
+                self.logger.error(said, result)
+            case "no response":
+                said = "ASGI callable returned without starting response."
+                self.logger.error(said)
+            case "incomplete":
+                said = "ASGI callable returned without completing response."
+                self.logger.error(said)
+
+    async def send_500_response(self) -> None:
+        """Answer for an app that has not."""
+        await self.send(
+            {
+                "type": "http.response.start",
+                "status": 500,
+                "headers": [
+                    (b"content-type", b"text/plain; charset=utf-8"),
+                    (b"connection", b"close"),
+                ],
+            }
+        )
+        await self.send(
+            {
+                "type": "http.response.body",
+                "body": b"Internal Server Error",
+                "more_body": False,
+            }
+        )
+
+    async def receive(self) -> Message:
+        """Give the app what has come of the body, or wait for more.
+
+        Source: ASGI HTTP, "Request - receive event"
+        """
+        if (note := self.note) is not None:
+            over = self.disconnected or self.response is DONE
+            note(ReceiveCall, AT.receive, over or self.message_event.is_set())
+        if self.waiting_for_100_continue and not self.transport.is_closing():
+            self._send_100_continue()
+        if not self.disconnected and self.response is not DONE:
+            self.flow.resume_reading()
+            await self.message_event.wait()
+            self.message_event.clear()
+        if self.disconnected or self.response is DONE:
+            return self._disconnect()
+        message: Message = {
+            "type": "http.request",
+            "body": bytes(self.body),
+            "more_body": self.more_body,
+        }
+        self.body = bytearray()
+        if note is not None:
+            size = len(message["body"])
+            note(
+                ReceiveReturn,
+                AT.receive,
+                "http.request",
+                size,
+                message["more_body"],
+            )
+        return message
+
+    def _disconnect(self) -> Message:
+        if (note := self.note) is not None:
+            reason = (
+                "the client left"
+                if self.disconnected
+                else "the response is complete"
+            )
+            note(ReceiveReturn, AT.receive, "http.disconnect", 0, False, reason)
+        return {"type": "http.disconnect"}
+
+    def _send_100_continue(self) -> None:
+        self.waiting_for_100_continue = False
+        if (note := self.note) is not None:
+            note(ContinueSent, AT.receive)
+        event = h11.InformationalResponse(
+            status_code=100, headers=[], reason=b"Continue"
+        )
+        output = self._write(event, "head", AT.receive)
+        if note is not None:
+            text = redact.head(output)
+            note(Bytes, AT.receive, "out", "head", text, len(output))
+
+    async def send(self, message: Message) -> None:
+        """Take one message of the app's response and write it.
+
+        Raises:
+            RuntimeError: The message is out of order.
+            h11.LocalProtocolError: HTTP can't carry it: an illegal header, a
+                body longer than its Content-Length.
+
+        Source: ASGI HTTP, "Response Start" and "Response Body"
+        """
+        kind = message["type"]
+        if (note := self.note) is not None:
+            self._note_send(note, message)
+        if self.flow.write_paused and not self.disconnected:
+            await self.flow.drain()
+        if self.disconnected:
+            if note is not None:
+                note(SendDropped, AT.send, kind)
+        else:
+            self._respond(message, self._after(message))
+        if note is not None:
+            note(SendReturn, AT.send, kind)
+
+    def _note_send(self, note: Note, message: Message) -> None:
+        if message["type"] == "http.response.body":
+            size = len(message.get("body", b""))
+            more_body = bool(message.get("more_body", False))
+            note(SendCall, AT.send, message["type"], size, more_body)
+        else:
+            note(
+                SendCall,
+                AT.send,
+                message["type"],
+                None,
+                None,
+                message.get("status"),
+            )
+
+    def _after(self, message: Message) -> ResponseState:
+        kind = message["type"]
+        more_body = kind == "http.response.body" and bool(
+            message.get("more_body", False)
+        )
+        after = RESPONSE_NEXT.get((self.response, kind, more_body))
+        if after is None:
+            raise RuntimeError(self._reject(kind))
+        return after
+
+    def _reject(self, kind: str) -> str:
+        expected = RESPONSE_EXPECTS.get(self.response)
+        if (note := self.note) is not None:
+            note(SendRejected, AT.send, expected or "nothing more", kind)
+        if expected is None:
+            return (
+                f"Unexpected ASGI message '{kind}' sent,"
+                " after response already completed."
+            )
+        return f"Expected ASGI message '{expected}', but got '{kind}'."
+
+    def _respond(self, message: Message, after: ResponseState) -> None:
+        try:
+            if self.response is WAITING:
+                self.response = after
+                self._start_response(message)
+            else:
+                self._send_body(message, after)
+        except h11.LocalProtocolError as error:
+            if (note := self.note) is not None:
+                said = message_of(error)
+                note(SendRejected, AT.send, "what HTTP/1.1 can carry", said)
+            raise
+        if after is DONE:
+            self._complete()
+
+    def _start_response(self, message: Message) -> None:
+        note = self.note
+        if self.waiting_for_100_continue:
+            self.waiting_for_100_continue = False
+            if note is not None:
+                note(ContinueDropped, AT.send)
+        status = message["status"]
+        headers = self.default_headers + list(message.get("headers", []))
+        mirrored = (
+            CLOSE_HEADER in self.scope["headers"]
+            and CLOSE_HEADER not in headers
+        )
+        if mirrored:
+            headers.append(CLOSE_HEADER)
+        if self.access_logger is not None:
+            self._log_access(self.access_logger, status)
+        reason = STATUS_PHRASES[status]
+        event = h11.Response(status_code=status, headers=headers, reason=reason)
+        output = self._write(event, "head", AT.send)
+        if note is not None:
+            self._note_head(note, event, headers, mirrored, output)
+
+    def _note_head(
+        self,
+        note: Note,
+        event: h11.Response,
+        headers: list[Header],
+        mirrored: bool,  # noqa: FBT001
+        output: bytes,
+    ) -> None:
+        note(Bytes, AT.send, "out", "head", redact.head(output), len(output))
+        who = origins(
+            self.default_headers,
+            dated=self.dated,
+            total=len(headers),
+            mirrored=mirrored,
+        )
+        found = credited(headers, who, output)
+        note(ResponseStart, AT.send, event.status_code, found)
+        kind = content_type(event.headers.raw_items())
+        self.preview = redact.Body(kind)
+
+    def _log_access(self, logger: logging.Logger, status: int) -> None:
+        scope = self.scope
+        client = "%s:%d" % scope["client"] if scope["client"] else ""
+        path = quote(scope["path"])
+        if scope["query_string"]:
+            path += "?" + scope["query_string"].decode("ascii")
+        logger.info(
+            '%s - "%s %s HTTP/%s" %d',
+            client,
+            scope["method"],
+            path,
+            scope["http_version"],
+            status,
+        )
+        if (note := self.note) is not None:
+            path = redact.path(path.encode("ascii"))
+            line = f"{scope['method']} {path} HTTP/{scope['http_version']}"
+            note(AccessLog, AT.send, f'{client} - "{line}" {status}')
+
+    def _send_body(self, message: Message, after: ResponseState) -> None:
+        body = message.get("body", b"")
+        data = b"" if self.scope["method"] == "HEAD" else body
+        self._write(h11.Data(data=data), "body", AT.send)
+        if (note := self.note) is not None and data:
+            self.sent += len(data)
+            text = self.preview.feed(bytes(data))
+            note(Bytes, AT.send, "out", "body", text, len(data))
+        self.response = after
+        if after is DONE:
+            self.message_event.set()
+            self._write(END, "end", AT.send)
+
+    def _write(
+        self,
+        event: h11.Event,
+        of: Literal["head", "body", "end"],
+        where: int | None,
+    ) -> bytes:
+        output = self.conn.send(event)
+        assert output is not None
+        if (note := self.note) is not None:
+            self._note_h11(note, event, len(output), where)
+            # Before the call: the client may have its bytes before it ends.
+            note(TransportWrite, where, len(output), of)
+        self.transport.write(output)
+        return output
+
+    def _note_h11(
+        self, note: Note, event: h11.Event, size: int, where: int | None
+    ) -> None:
+        conn = self.conn
+        note(
+            H11Send,
+            where,
+            type(event).__name__,
+            conn.their_state.__name__,
+            conn.our_state.__name__,
+            size,
+        )
+
+    def _complete(self) -> None:
+        note = self.note
+        if note is not None:
+            note(ResponseComplete, AT.send, self.sent)
+        keep = self.keep_alive and self.conn.our_state is not h11.MUST_CLOSE
+        if note is not None:
+            note(ConnDecision, AT.send, keep, self._why(keep))
+        if not keep:
+            self.conn.send(HANGUP)
+            if note is not None:
+                self._note_h11(note, HANGUP, 0, AT.send)
+            self._close("the response is complete")
+        self.on_response()
+
+    def _why(self, keep: bool) -> str:  # noqa: FBT001
+        if keep:
+            return "HTTP/1.1 keeps connections open"
+        if not self.keep_alive:
+            return "the server is shutting down"
+        if self.scope["http_version"] == "1.0":
+            return "HTTP/1.0 closes after each response"
+        asked = [
+            value
+            for name, value in self.scope["headers"]
+            if name == b"connection"
+        ]
+        if any(b"close" in value.lower() for value in asked):
+            return "the client asked for it"
+        return "the response says so"
+
+    def _close(self, reason: str) -> None:
+        if (note := self.note) is not None:
+            note(TransportClose, AT.send, reason)
+        self.transport.close()
+
+
+def _nothing() -> None:
+    """Stands for `on_response` when the app is done."""
+
+
+AT = Places(RequestResponseCycle)

@@ -1,0 +1,492 @@
+"""Bytes of one connection become requests, and each request a task.
+
+What the app answers is not seen here: a `RequestResponseCycle` writes it, and
+calls back when it is complete.
+"""
+
+import asyncio
+import contextvars
+import logging
+from typing import Any, Literal
+
+import h11
+
+from tracer.capture import redact
+from tracer.capture.loop import claim
+from tracer.capture.probe import CURRENT, Note
+from tracer.capture.server.address import (
+    address,
+    get_local_addr,
+    get_remote_addr,
+    is_ssl,
+)
+from tracer.capture.server.asgi import ASGIApp, Scope
+from tracer.capture.server.config import Config
+from tracer.capture.server.cycle import (
+    END,
+    HANGUP,
+    RequestResponseCycle,
+)
+from tracer.capture.server.flow import HIGH_WATER_LIMIT, FlowControl
+from tracer.capture.server.head import STATUS_PHRASES
+from tracer.capture.server.reader import Reader
+from tracer.capture.server.refuse import service_unavailable
+from tracer.capture.server.scope import http_scope, note_scope
+from tracer.capture.server.state import ServerState
+from tracer.capture.sources import Places, place
+
+from tracer.events import (
+    BodyBuffered,
+    BodyIgnored,
+    Bytes,
+    ClientDisconnected,
+    ConnectionLost,
+    ConnectionMade,
+    ConnShutdown,
+    CycleCreated,
+    CycleNext,
+    DataReceived,
+    EofReceived,
+    H11Send,
+    KeepaliveArmed,
+    KeepaliveCancelled,
+    KeepaliveFired,
+    LimitCheck,
+    LimitRejected,
+    ProtocolCreated,
+    TransportClose,
+    TransportWrite,
+    UpgradeDecision,
+)
+from tracer.events.states import DONE
+
+INVALID = "Invalid HTTP request received."
+NO_WEBSOCKETS = (
+    "No supported WebSocket library detected. Please use "
+    "\"pip install 'uvicorn[standard]'\", or install 'websockets' or "
+    "'wsproto' manually."
+)
+
+
+class H11Protocol(asyncio.Protocol):
+    """asyncio calls it with what happens on one connection.
+
+    Attributes:
+        note: The connection's note; None: not traced.
+        reader: Says what h11 parses; None: not traced.
+        cycle: The latest request on this connection.
+
+    Source: asyncio, `Protocol`; uvicorn, `H11Protocol`
+    """
+
+    logger_name = "asgi_trace.error"
+    access_logger_name = "asgi_trace.access"
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        self.config = config
+        self.app = config.loaded_app
+        self.loop = _loop or asyncio.get_running_loop()
+        self.logger = logging.getLogger(self.logger_name)
+        self.access_logger = _wanted(config, self.access_logger_name)
+        self.app_state = app_state
+        limit = config.h11_max_incomplete_event_size
+        self.conn = h11.Connection(
+            h11.SERVER, *(() if limit is None else (limit,))
+        )
+        # The server
+        self.server_state = server_state
+        self.connections = server_state.connections
+        self.tasks = server_state.tasks
+        # The connection
+        self.transport: asyncio.Transport = None  # type: ignore[assignment]
+        self.flow: FlowControl = None  # type: ignore[assignment]
+        self.server: tuple[str, int | None] | None = None
+        self.client: tuple[str, int] | None = None
+        self.scheme: Literal["http", "https"] = "http"
+        self.timeout_keep_alive_task: asyncio.TimerHandle | None = None
+        self.reader: Reader | None = None
+        # The request
+        self.scope: Scope = None  # type: ignore[assignment]
+        self.cycle: RequestResponseCycle | None = None
+        self.note = config.note
+        self.obj = 0
+        if self.note is not None:
+            self.obj = self.note.probe.next_obj()
+            self.note(ProtocolCreated, _INIT, self.obj)
+
+    # Born
+
+    def connection_made(  # type: ignore[override]  # it is a Transport here
+        self, transport: asyncio.Transport
+    ) -> None:
+        self.connections.add(self)
+        self.transport = transport
+        self.server = get_local_addr(transport)
+        self.client = get_remote_addr(transport)
+        self.scheme = "https" if is_ssl(transport) else "http"
+        if self.note is not None:
+            self.note = self._note_connection(self.note)
+        self.flow = FlowControl(transport, self.note)
+
+    def _note_connection(self, server: Note) -> Note:
+        sock = self.transport.get_extra_info("socket")
+        fd = -1 if sock is None else sock.fileno()
+        note = server.about(conn=claim(fd, server.probe))
+        note(
+            ConnectionMade,
+            AT.connection_made,
+            self.obj,
+            address(self.client),
+            address(self.server),
+            len(self.connections),
+        )
+        self.reader = Reader(self.conn, note, AT.handle_events)
+        return note
+
+    # Fed
+
+    def data_received(self, data: bytes) -> None:
+        if (note := self.note) is not None:
+            # Bytes of a body belong to the request that is being read.
+            reading = self.conn.their_state is h11.SEND_BODY
+            if reading and self.reader is not None:
+                note = self.reader.note
+            note(DataReceived, AT.data_received, len(data))
+        self._unset_keepalive_if_required()
+        self.conn.receive_data(data)
+        self.handle_events()
+
+    def handle_events(self) -> None:
+        """Do what h11 has understood so far, event by event."""
+        read = self.conn if self.reader is None else self.reader
+        while True:
+            try:
+                event = read.next_event()
+            except h11.RemoteProtocolError:
+                self.logger.warning(INVALID)
+                self.send_400_response()
+                return
+            if event is h11.NEED_DATA:
+                return
+            if event is h11.PAUSED:
+                # Another request came early, or a change of protocol is
+                # asked for: nothing more can be read before the answer.
+                held = 0
+                if self.note is not None:
+                    held = len(self.conn.trailing_data[0])
+                self.flow.pause_reading("pipelining", held)
+                return
+            if isinstance(event, h11.Request):
+                self.handle_request(event)
+            elif isinstance(event, h11.Data):
+                self.handle_data(event)
+            elif self.handle_end():
+                return
+
+    def handle_request(self, event: h11.Request) -> None:
+        """Build the scope and the cycle, and schedule the app."""
+        # Armed by the response before, if this request was waiting already.
+        self._unset_keepalive_if_required()
+        note = None if self.reader is None else self.reader.note
+        self.flow.note = note
+        self.scope = http_scope(
+            event,
+            asgi_version=self.config.asgi_version,
+            server=self.server,
+            client=self.client,
+            scheme=self.scheme,
+            root_path=self.config.root_path,
+            state=self.app_state.copy(),
+        )
+        if note is not None:
+            note_scope(note, self.scope)
+        self._decline_upgrade(note)
+        app = self._admit(note)
+        self.cycle = RequestResponseCycle(
+            scope=self.scope,
+            conn=self.conn,
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            default_headers=self.server_state.default_headers,
+            dated=self.config.date_header,
+            on_response=self.on_response_complete,
+            note=note,
+        )
+        if note is not None:
+            self._note_cycle(note, self.cycle)
+        self._schedule(self.cycle, app)
+
+    def _note_cycle(self, note: Note, cycle: RequestResponseCycle) -> None:
+        note(
+            CycleCreated,
+            AT.handle_request,
+            redact.headers(cycle.default_headers),
+            cycle.waiting_for_100_continue,
+        )
+
+    def _schedule(self, cycle: RequestResponseCycle, app: ASGIApp) -> None:
+        run = cycle.run_asgi(app)
+        if self.config.reset_contextvars:
+            task = self.loop.create_task(run, context=contextvars.Context())
+        elif cycle.note is None:
+            task = self.loop.create_task(run)
+        else:
+            # What runs here may be in another request's context, see CURRENT;
+            # the new task copies the context, so it is set right first.
+            token = CURRENT.set(cycle.note)
+            task = self.loop.create_task(run)
+            CURRENT.reset(token)
+        task.add_done_callback(self.tasks.discard)
+        self.tasks.add(task)
+
+    def _decline_upgrade(self, note: Note | None) -> None:
+        wanted = upgrade_of(self.scope["headers"])
+        if wanted is None:
+            return
+        self.logger.warning("Unsupported upgrade request.")
+        self.logger.warning(NO_WEBSOCKETS)
+        if note is not None:
+            note(
+                UpgradeDecision,
+                AT.handle_request,
+                redact.text(wanted.decode("latin-1")),
+                False,
+                "no WebSocket protocol is installed: served as plain HTTP",
+            )
+
+    def _admit(self, note: Note | None) -> ASGIApp:
+        limit = self.config.limit_concurrency
+        if limit is None:
+            return self.app
+        connections, tasks = len(self.connections), len(self.tasks)
+        if note is not None:
+            note(LimitCheck, AT.handle_request, connections, tasks, limit)
+        if connections < limit and tasks < limit:
+            return self.app
+        self.logger.warning("Exceeded concurrency limit.")
+        if note is not None:
+            note(LimitRejected, AT.handle_request)
+        return service_unavailable
+
+    def handle_data(self, event: h11.Data) -> None:
+        """Keep a piece of the request's body until the app takes it."""
+        cycle = self.cycle
+        assert cycle is not None
+        note = cycle.note
+        if self.conn.our_state is h11.DONE:
+            if note is not None:
+                note(BodyIgnored, AT.handle_events, len(event.data))
+            return
+        cycle.body += event.data
+        if note is not None:
+            size = len(event.data)
+            note(BodyBuffered, AT.handle_events, size, len(cycle.body))
+        if len(cycle.body) > HIGH_WATER_LIMIT:
+            self.flow.pause_reading("body", len(cycle.body))
+        cycle.message_event.set()
+
+    def handle_end(self) -> bool:
+        """The request has arrived whole; the app may not even have begun.
+
+        Returns:
+            Whether to stop reading: the client said that this was its last.
+        """
+        cycle = self.cycle
+        assert cycle is not None
+        if self.conn.our_state is h11.DONE:
+            # The answer was complete before the request was.
+            self.transport.resume_reading()
+            self._start_next_cycle()
+            return False
+        cycle.more_body = False
+        cycle.message_event.set()
+        return self.conn.their_state is h11.MUST_CLOSE
+
+    def eof_received(self) -> None:
+        if (note := self.note) is not None:
+            note(EofReceived, AT.eof_received)
+
+    # Answers
+
+    def send_400_response(self) -> None:
+        """Answer what is no HTTP, and close. No app hears of it."""
+        if self.conn.our_state not in {h11.IDLE, h11.SEND_RESPONSE}:
+            # A response is under way or over: a second one would be read as
+            # part of the first.
+            self._note_close(AT.send_400_response, "invalid HTTP")
+            self.transport.abort()
+            return
+        head = h11.Response(
+            status_code=400,
+            headers=[
+                (b"content-type", b"text/plain; charset=utf-8"),
+                (b"connection", b"close"),
+            ],
+            reason=STATUS_PHRASES[400],
+        )
+        self._write(head, "head")
+        self._write(h11.Data(data=INVALID.encode("ascii")), "body", INVALID)
+        self._write(END, "end")
+        self._note_close(AT.send_400_response, "invalid HTTP")
+        self.transport.close()
+
+    def _write(
+        self,
+        event: h11.Event,
+        of: Literal["head", "body", "end"],
+        text: str = "",
+    ) -> None:
+        output = self.conn.send(event)
+        assert output is not None
+        if self.reader is not None:
+            note, where = self.reader.note, AT.send_400_response
+            self._note_sent(event, len(output), where)
+            note(TransportWrite, where, len(output), of)
+            if of != "end":
+                size = len(text) or len(output)
+                text = text or redact.head(output)
+                note(Bytes, where, "out", of, text, size)
+        self.transport.write(output)
+
+    def _note_sent(
+        self, event: h11.Event, size: int, where: int | None
+    ) -> None:
+        if self.reader is not None:
+            theirs, ours = self.conn.their_state, self.conn.our_state
+            self.reader.note(
+                H11Send,
+                where,
+                type(event).__name__,
+                theirs.__name__,
+                ours.__name__,
+                size,
+            )
+
+    def _note_close(self, where: int | None, reason: str) -> None:
+        if (note := self.note) is not None:
+            note(TransportClose, where, reason)
+
+    def on_response_complete(self) -> None:
+        """The cycle has written its last byte: keep the connection ready."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self._unset_keepalive_if_required()
+        seconds = self.config.timeout_keep_alive
+        self.timeout_keep_alive_task = self.loop.call_later(
+            seconds, self.timeout_keep_alive_handler
+        )
+        if (note := self.note) is not None:
+            note(KeepaliveArmed, AT.on_response_complete, seconds)
+        self.flow.resume_reading()
+        if (
+            self.conn.our_state is h11.DONE
+            and self.conn.their_state is h11.DONE
+        ):
+            self._start_next_cycle()
+            self.handle_events()
+
+    def _start_next_cycle(self) -> None:
+        self.conn.start_next_cycle()
+        if self.note is not None and self.reader is not None:
+            self.note(CycleNext, AT.on_response_complete)
+            self.flow.note = self.note
+            self.reader.request_is_over()
+
+    def _unset_keepalive_if_required(self) -> None:
+        if self.timeout_keep_alive_task is not None:
+            self.timeout_keep_alive_task.cancel()
+            self.timeout_keep_alive_task = None
+            if (note := self.note) is not None:
+                note(KeepaliveCancelled, AT.data_received)
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Nobody has used the connection for a while: close it."""
+        if not self.transport.is_closing():
+            if (note := self.note) is not None:
+                note(KeepaliveFired, AT.timeout_keep_alive_handler)
+            self._hang_up(AT.timeout_keep_alive_handler, "idle for too long")
+
+    def pause_writing(self) -> None:
+        self.flow.pause_writing()
+
+    def resume_writing(self) -> None:
+        self.flow.resume_writing()
+
+    # Dies
+
+    def shutdown(self) -> None:
+        """End an idle connection now, a busy one after its response."""
+        idle = self.cycle is None or self.cycle.response is DONE
+        if (note := self.note) is not None:
+            outcome = "closed" if idle else "after response"
+            note(ConnShutdown, AT.shutdown, outcome)
+        if self.cycle is None or self.cycle.response is DONE:
+            self._hang_up(AT.shutdown, "the server is shutting down")
+        else:
+            self.cycle.keep_alive = False
+
+    def _hang_up(self, where: int | None, reason: str) -> None:
+        self.conn.send(HANGUP)
+        self._note_sent(HANGUP, 0, where)
+        self._note_close(where, reason)
+        self.transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.connections.discard(self)
+        if (note := self.note) is not None:
+            reason = "closed" if exc is None else type(exc).__name__
+            left = len(self.connections)
+            note(ConnectionLost, AT.connection_lost, reason, left)
+        cycle = self.cycle
+        if cycle is not None and cycle.response is not DONE:
+            cycle.disconnected = True
+            if cycle.note is not None:
+                cycle.note(ClientDisconnected, AT.connection_lost)
+        if self.conn.our_state is not h11.ERROR:
+            try:
+                self.conn.send(HANGUP)
+            except h11.LocalProtocolError:
+                pass  # in the middle of a response: h11 has no word for it
+        if cycle is not None:
+            cycle.message_event.set()
+        self.flow.resume_writing()
+        if exc is None:
+            self.transport.close()
+            self._unset_keepalive_if_required()
+
+
+def upgrade_of(headers: list[tuple[bytes, bytes]]) -> bytes | None:
+    """Give the protocol that a request asks to change to, or None.
+
+    Source: RFC 9110, section 7.8; uvicorn, `H11Protocol._get_upgrade`
+    """
+    tokens: list[bytes] = []
+    upgrade = None
+    for name, value in headers:
+        if name == b"connection":
+            tokens = [token.lower().strip() for token in value.split(b",")]
+        elif name == b"upgrade":
+            upgrade = value.lower()
+    return upgrade if b"upgrade" in tokens else None
+
+
+def _wanted(config: Config, name: str) -> logging.Logger | None:
+    """Give the access logger, if anybody hears it: a line costs its making."""
+    logger = logging.getLogger(name)
+    heard = logger.hasHandlers() and logger.isEnabledFor(logging.INFO)
+    traced = config.note is not None
+    return logger if config.access_log and (heard or traced) else None
+
+
+AT = Places(H11Protocol)
+# AT.__init__ would be that of Places.
+_INIT = place(H11Protocol.__init__)

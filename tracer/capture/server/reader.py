@@ -1,0 +1,106 @@
+"""h11 under a lens: each event it parses is said, with the bytes it came of.
+
+Exists only where a connection is traced. It changes nothing that h11 does.
+"""
+
+import h11
+
+from tracer.capture import redact
+from tracer.capture.probe import Note
+from tracer.capture.server.head import content_type
+from tracer.events import Bytes, H11Error, H11Event
+
+HeardEvent = h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]
+
+
+class Reader:
+    """Takes one connection's events out of h11.
+
+    Attributes:
+        note: Whose event the next one is: the request's while one is being
+            read or answered, else the connection's.
+    """
+
+    def __init__(
+        self, conn: h11.Connection, note: Note, where: int | None
+    ) -> None:
+        self.conn = conn
+        self.note = note
+        self._connection = note
+        self._where = where
+        self._preview = redact.Body()
+
+    def request_is_over(self) -> None:
+        """Say that what follows belongs to no request yet."""
+        self.note = self._connection
+
+    def next_event(self) -> HeardEvent:
+        """Give h11's next event.
+
+        Raises:
+            h11.RemoteProtocolError: The bytes are no HTTP/1.1.
+        """
+        conn = self.conn
+        # h11 doesn't keep the bytes of a head: what its buffer has lost
+        # afterwards was the head.
+        at_head = conn.their_state is h11.IDLE
+        before = conn.trailing_data[0] if at_head else b""
+        try:
+            event = conn.next_event()
+        except h11.RemoteProtocolError as error:
+            self._note_error(error, before or conn.trailing_data[0])
+            raise
+        match event:
+            case h11.Request():
+                self._note_request(event, before)
+            case h11.Data():
+                self._note_data(event)
+            case h11.EndOfMessage():
+                self._note("EndOfMessage")
+                self._note_trailers(event)
+            case h11.ConnectionClosed():
+                self._note("ConnectionClosed")
+            case _:
+                self._note(event.__name__)
+        return event
+
+    def _note(
+        self, name: str, n: int | None = None, detail: str | None = None
+    ) -> None:
+        conn = self.conn
+        theirs, ours = conn.their_state.__name__, conn.our_state.__name__
+        self.note(H11Event, self._where, name, theirs, ours, n, detail)
+
+    def _note_request(self, event: h11.Request, before: bytes) -> None:
+        self.note = self._connection.about(
+            req=self._connection.probe.next_req()
+        )
+        method = event.method.decode("ascii")
+        version = event.http_version.decode("ascii")
+        line = f"{method} {redact.target(event.target)} HTTP/{version}"
+        self._note("Request", None, line)
+        raw = before[: len(before) - len(self.conn.trailing_data[0])]
+        self._say("head", redact.head(raw), len(raw))
+        self._preview = redact.Body(content_type(event.headers.raw_items()))
+
+    def _note_data(self, event: h11.Data) -> None:
+        size = len(event.data)
+        self._note("Data", size)
+        self._say("body", self._preview.feed(bytes(event.data)), size)
+
+    def _note_trailers(self, event: h11.EndOfMessage) -> None:
+        lines = [b"%s: %s" % pair for pair in event.headers.raw_items()]
+        if lines:
+            # redact.head takes the first line for a request line.
+            raw = b"\r\n".join([b"", *lines, b""])
+            self._say("trailers", redact.head(raw)[2:], len(raw) - 2)
+
+    def _note_error(self, error: h11.RemoteProtocolError, raw: bytes) -> None:
+        message = redact.text(str(error))
+        self.note(H11Error, self._where, message, error.error_status_hint)
+        if raw:
+            shown = redact.head(raw[: redact.PREVIEW])
+            self._say("garbage", shown, len(raw))
+
+    def _say(self, of: str, text: str, n: int) -> None:
+        self.note(Bytes, self._where, "in", of, text, n)

@@ -1,0 +1,80 @@
+"""A parsed request becomes the scope that the app is called with."""
+
+from typing import Any
+from urllib.parse import unquote
+
+import h11
+
+from tracer.capture import redact
+from tracer.capture.probe import Note
+from tracer.capture.server.address import address
+from tracer.capture.server.asgi import Scope
+from tracer.capture.sources import place
+from tracer.events import ScopeBuilt
+
+SPEC_VERSION = "2.3"
+"""The ASGI HTTP version that is kept to.
+
+With 2.4 a `send()` after the client has left would raise OSError; uvicorn
+says 2.3, and so an app is told nothing.
+"""
+
+
+def http_scope(
+    request: h11.Request,
+    *,
+    asgi_version: str,
+    server: tuple[str, int | None] | None,
+    client: tuple[str, int] | None,
+    scheme: str,
+    root_path: str,
+    state: dict[str, Any],
+) -> Scope:
+    """Build the scope of one request.
+
+    `root_path` stands in front of both paths, though the client sent neither
+    with it: the server's user says that a proxy has cut it off.
+
+    Source: ASGI HTTP, "HTTP Connection Scope"
+    """
+    raw_path, _, query_string = request.target.partition(b"?")
+    return {
+        "type": "http",
+        "asgi": {"version": asgi_version, "spec_version": SPEC_VERSION},
+        "http_version": request.http_version.decode("ascii"),
+        "server": server,
+        "client": client,
+        "scheme": scheme,
+        "method": request.method.decode("ascii"),
+        "root_path": root_path,
+        "path": root_path + unquote(raw_path.decode("ascii")),
+        "raw_path": root_path.encode("ascii") + raw_path,
+        "query_string": query_string,
+        "headers": [
+            (name.lower(), value) for name, value in request.headers.raw_items()
+        ],
+        "state": state,
+    }
+
+
+def note_scope(note: Note, scope: Scope) -> None:
+    """Say what the scope holds, without its secrets."""
+    note(
+        ScopeBuilt,
+        _HTTP_SCOPE,
+        scope["method"],
+        redact.text(scope["path"]),
+        redact.path(scope["raw_path"]),
+        redact.query(scope["query_string"]),
+        scope["root_path"],
+        scope["http_version"],
+        scope["scheme"],
+        address(scope["client"]),
+        address(scope["server"]),
+        redact.headers(scope["headers"]),
+        tuple(map(str, scope["state"])),
+        note.req,
+    )
+
+
+_HTTP_SCOPE = place(http_scope)

@@ -1,0 +1,147 @@
+"""The state machines, as tables: the server obeys them, the views draw them.
+
+Three machines stand here: the response's own (ours), and h11's two, one for
+each side of the connection. What an app may do at its end is a table too.
+"""
+
+from enum import IntEnum
+from typing import Literal, NamedTuple
+
+
+class ResponseState(IntEnum):
+    """How far one response has come. Only `send()` moves it."""
+
+    WAITING = 1
+    """Nothing was sent; only `http.response.start` may come."""
+    STREAMING = 2
+    """The head is out; bodies may come."""
+    DONE = 3
+    """The last body is out; nothing may come."""
+
+
+WAITING, STREAMING, DONE = ResponseState
+
+RESPONSE_NEXT: dict[tuple[ResponseState, str, bool], ResponseState] = {
+    (WAITING, "http.response.start", False): STREAMING,
+    (STREAMING, "http.response.body", True): STREAMING,
+    (STREAMING, "http.response.body", False): DONE,
+}
+"""(state, the message's type, its `more_body`) to the state after it.
+
+What is not here raises RuntimeError in the app.
+
+Source: ASGI HTTP, "Response Start" and "Response Body"
+"""
+
+RESPONSE_EXPECTS: dict[ResponseState, str] = {
+    WAITING: "http.response.start",
+    STREAMING: "http.response.body",
+}
+"""What the app must send next; nothing, once it is DONE."""
+
+
+Outcome = Literal["returned", "returned a value", "raised"]
+"""How a call of the app came to its end."""
+
+Branch = Literal[
+    "complete",
+    "raised",
+    "returned a value",
+    "no response",
+    "incomplete",
+    "disconnected",
+]
+
+Remedy = Literal["nothing", "500", "close"]
+"""What the server still does for the client."""
+
+
+class Ending(NamedTuple):
+    """What the end of the app means, and what is done about it."""
+
+    branch: Branch
+    remedy: Remedy
+
+
+ENDINGS: dict[tuple[Outcome, ResponseState, bool], Ending] = {
+    ("returned", WAITING, False): Ending("no response", "500"),
+    ("returned", WAITING, True): Ending("disconnected", "nothing"),
+    ("returned", STREAMING, False): Ending("incomplete", "close"),
+    ("returned", STREAMING, True): Ending("disconnected", "nothing"),
+    ("returned", DONE, False): Ending("complete", "nothing"),
+    ("returned", DONE, True): Ending("complete", "nothing"),
+    ("returned a value", WAITING, False): Ending("returned a value", "close"),
+    ("returned a value", WAITING, True): Ending("returned a value", "close"),
+    ("returned a value", STREAMING, False): Ending("returned a value", "close"),
+    ("returned a value", STREAMING, True): Ending("returned a value", "close"),
+    ("returned a value", DONE, False): Ending("returned a value", "close"),
+    ("returned a value", DONE, True): Ending("returned a value", "close"),
+    ("raised", WAITING, False): Ending("raised", "500"),
+    ("raised", WAITING, True): Ending("raised", "500"),
+    ("raised", STREAMING, False): Ending("raised", "close"),
+    ("raised", STREAMING, True): Ending("raised", "close"),
+    ("raised", DONE, False): Ending("raised", "close"),
+    ("raised", DONE, True): Ending("raised", "close"),
+}
+"""(how it ended, the response's state, has the client left) to the ending.
+
+A 500 to a client that has left is sent all the same, and dropped by `send()`.
+
+Source: uvicorn, `RequestResponseCycle.run_asgi`
+"""
+
+
+CLIENT_NEXT: dict[tuple[str, str], str] = {
+    ("IDLE", "Request"): "SEND_BODY",
+    ("IDLE", "ConnectionClosed"): "CLOSED",
+    ("SEND_BODY", "Data"): "SEND_BODY",
+    ("SEND_BODY", "EndOfMessage"): "DONE",
+    ("DONE", "ConnectionClosed"): "CLOSED",
+    ("MUST_CLOSE", "ConnectionClosed"): "CLOSED",
+    ("CLOSED", "ConnectionClosed"): "CLOSED",
+}
+"""h11's machine for the client: (its state, what was parsed) to the next.
+
+Source: h11, `EVENT_TRIGGERED_TRANSITIONS`
+"""
+
+SERVER_NEXT: dict[tuple[str, str], str] = {
+    ("IDLE", "Request"): "SEND_RESPONSE",
+    ("IDLE", "Response"): "SEND_BODY",
+    ("IDLE", "ConnectionClosed"): "CLOSED",
+    ("SEND_RESPONSE", "InformationalResponse"): "SEND_RESPONSE",
+    ("SEND_RESPONSE", "Response"): "SEND_BODY",
+    ("SEND_BODY", "Data"): "SEND_BODY",
+    ("SEND_BODY", "EndOfMessage"): "DONE",
+    ("DONE", "ConnectionClosed"): "CLOSED",
+    ("MUST_CLOSE", "ConnectionClosed"): "CLOSED",
+    ("CLOSED", "ConnectionClosed"): "CLOSED",
+}
+"""h11's machine for the server: (its state, what was sent) to the next.
+
+The client's Request moves it too. The answers that switch to another
+protocol (101, and 2xx to CONNECT) are left out: nothing here sends them.
+
+Source: h11, `EVENT_TRIGGERED_TRANSITIONS`
+"""
+
+STATE_CHANGES: tuple[tuple[str, str, str, str, str], ...] = (
+    ("DONE", "DONE", "IDLE", "IDLE", "start_next_cycle()"),
+    ("DONE", "*", "MUST_CLOSE", "*", "keep-alive is off"),
+    ("*", "DONE", "*", "MUST_CLOSE", "keep-alive is off"),
+    ("DONE", "*", "MIGHT_SWITCH_PROTOCOL", "*", "the client asked to switch"),
+    ("MIGHT_SWITCH_PROTOCOL", "*", "DONE", "*", "the switch was refused"),
+    ("CLOSED", "DONE", "CLOSED", "MUST_CLOSE", "the other side is gone"),
+    ("CLOSED", "IDLE", "CLOSED", "MUST_CLOSE", "the other side is gone"),
+    ("ERROR", "DONE", "ERROR", "MUST_CLOSE", "the other side is gone"),
+    ("DONE", "CLOSED", "MUST_CLOSE", "CLOSED", "the other side is gone"),
+    ("IDLE", "CLOSED", "MUST_CLOSE", "CLOSED", "the other side is gone"),
+    ("DONE", "ERROR", "MUST_CLOSE", "ERROR", "the other side is gone"),
+)
+"""Moves without an event: client and server before, after, and why.
+
+`*` stands for any state, and for "as before" after the arrow. Any state of a
+side becomes ERROR when that side breaks the rules; that is not listed.
+
+Source: h11, `ConnectionState._fire_state_triggered_transitions`
+"""
