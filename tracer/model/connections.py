@@ -1,6 +1,8 @@
 """One connection's state, made anew by each of its events."""
 
+from collections.abc import Callable
 from enum import Enum
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
@@ -70,51 +72,40 @@ class Connection(msgspec.Struct, frozen=True):
 
 def advance(conn: Connection, record: Record) -> Connection:
     """The connection after one more event of it."""
-    match record:
-        case Accept():
-            return replace(conn, client=record.client)
-        case ConnectionMade():
-            return replace(
-                conn, client=record.client, state=ConnectionState.ACTIVE
-            )
-        case DataReceived():
-            return replace(conn, bytes_in=conn.bytes_in + record.n)
-        case TransportWrite():
-            return replace(conn, bytes_out=conn.bytes_out + record.n)
-        case ScopeBuilt():
-            return replace(
-                conn,
-                requests=conn.requests + 1,
-                state=ConnectionState.ACTIVE,
-            )
-        case ReadPaused() | ReadResumed():
-            return replace(conn, reading=isinstance(record, ReadResumed))
-        case WritePaused() | WriteResumed():
-            return replace(conn, writing=isinstance(record, WriteResumed))
-        case _:
-            return _ending(conn, record)
+    rule = _RULES.get(type(record))
+    return rule(conn, record) if rule else conn
 
 
-def _ending(conn: Connection, record: Record) -> Connection:
-    match record:
-        case KeepaliveArmed():
-            return replace(conn, state=ConnectionState.IDLE)
-        case KeepaliveCancelled() if conn.state is ConnectionState.IDLE:
-            return replace(conn, state=ConnectionState.ACTIVE)
-        case KeepaliveFired():
-            return replace(conn, reason="idle for too long")
-        case TransportClose():
-            return replace(
-                conn,
-                state=ConnectionState.CLOSING,
-                reason=conn.reason or record.reason,
-            )
-        case ConnectionLost():
-            return replace(
-                conn,
-                state=ConnectionState.CLOSED,
-                closed=record.t,
-                reason=conn.reason or record.reason,
-            )
-        case _:
-            return conn
+def _cancelled(conn: Connection, _: KeepaliveCancelled) -> Connection:
+    idle = conn.state is ConnectionState.IDLE
+    return replace(conn, state=ConnectionState.ACTIVE) if idle else conn
+
+
+_RULES: dict[type[Record], Callable[[Connection, Any], Connection]] = {
+    Accept: lambda was, e: replace(was, client=e.client),
+    ConnectionMade: lambda was, e: replace(
+        was, client=e.client, state=ConnectionState.ACTIVE
+    ),
+    DataReceived: lambda was, e: replace(was, bytes_in=was.bytes_in + e.n),
+    TransportWrite: lambda was, e: replace(was, bytes_out=was.bytes_out + e.n),
+    ScopeBuilt: lambda was, _: replace(
+        was, requests=was.requests + 1, state=ConnectionState.ACTIVE
+    ),
+    ReadPaused: lambda was, _: replace(was, reading=False),
+    ReadResumed: lambda was, _: replace(was, reading=True),
+    WritePaused: lambda was, _: replace(was, writing=False),
+    WriteResumed: lambda was, _: replace(was, writing=True),
+    KeepaliveArmed: lambda was, _: replace(was, state=ConnectionState.IDLE),
+    KeepaliveCancelled: _cancelled,
+    KeepaliveFired: lambda was, _: replace(was, reason="idle for too long"),
+    TransportClose: lambda was, e: replace(
+        was, state=ConnectionState.CLOSING, reason=was.reason or e.reason
+    ),
+    ConnectionLost: lambda was, e: replace(
+        was,
+        state=ConnectionState.CLOSED,
+        closed=e.t,
+        reason=was.reason or e.reason,
+    ),
+}
+"""What each kind changes; a kind that isn't here changes nothing."""

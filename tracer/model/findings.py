@@ -72,6 +72,9 @@ _BY_KIND: dict[str, tuple[Rule, ...]] = {
     for rule in RULES
 }
 
+RULED = frozenset(_BY_KIND)
+"""Kinds that some rule is about."""
+
 
 def findings_in(record: Record, req: int | None) -> tuple[Finding, ...]:
     """The findings that one record proves, mostly none.

@@ -1,6 +1,8 @@
 """One request's state, made anew by each of its events."""
 
+from collections.abc import Callable
 from enum import Enum
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
@@ -174,92 +176,89 @@ def advance(request: Request, record: Record) -> Request:
         last=max(request.last, record.t),
         events=request.events + 1,
     )
-    return _app_side(_server_side(moved, record), record)
+    rule = _RULES.get(type(record))
+    return rule(moved, record) if rule else moved
 
 
-def _server_side(request: Request, record: Record) -> Request:
-    times = request.times
-    match record:
-        case ScopeBuilt():
-            return replace(
-                request,
-                method=record.method,
-                path=record.path,
-                query=record.query,
-                times=replace(times, parsed=record.t),
-            )
-        case RunAsgiStart():
-            return replace(request, times=replace(times, app=record.t))
-        case ResponseStart():
-            return replace(
-                request,
-                status=record.status,
-                times=replace(times, response=record.t),
-            )
-        case ResponseComplete():
-            running = request.outcome is Outcome.RUNNING
-            return replace(
-                request,
-                bytes_out=record.n,
-                outcome=Outcome.ANSWERED if running else request.outcome,
-                times=replace(times, complete=record.t),
-            )
-        case RunAsgiEnd():
-            return replace(
-                request,
-                outcome=_BRANCHES.get(record.branch, Outcome.DONE),
-                waiting="",
-                times=replace(times, ended=record.t),
-            )
-        case _:
-            return _mishap(request, record)
+def _when(request: Request, **milestone: int) -> Times:
+    return replace(request.times, **milestone)
 
 
-def _mishap(request: Request, record: Record) -> Request:
-    match record:
-        case AppException():
-            return replace(request, error=record.type)
-        case ClientDisconnected():
-            over = request.times.ended is not None
-            outcome = request.outcome if over else Outcome.LEFT
-            return replace(request, outcome=outcome)
-        case H11Error() if request.number < 0:
-            return replace(
-                request,
-                status=record.status,
-                method="—",
-                path=record.message,
-                outcome=Outcome.REFUSED,
-            )
-        case Bytes(direction="in", of="body"):
-            return replace(request, bytes_in=request.bytes_in + record.n)
-        case _:
-            return request
+def _completed(request: Request, record: ResponseComplete) -> Request:
+    running = request.outcome is Outcome.RUNNING
+    return replace(
+        request,
+        bytes_out=record.n,
+        outcome=Outcome.ANSWERED if running else request.outcome,
+        times=_when(request, complete=record.t),
+    )
 
 
-def _app_side(request: Request, record: Record) -> Request:
-    match record:
-        case MiddlewareEnter():
-            return replace(request, depth=record.depth)
-        case MiddlewareExit():
-            return replace(request, depth=record.depth - 1)
-        case RouteHandle():
-            return replace(request, route=record.route)
-        case EndpointEnter():
-            return replace(request, endpoint=record.name)
-        case ReceiveCall():
-            waiting = "" if record.ready else "await receive"
-            return replace(request, waiting=waiting)
-        case ThreadQueued():
-            return replace(request, waiting="awaits thread")
-        case ThreadStart():
-            return replace(request, waiting="in thread")
-        case BackgroundStart():
-            return replace(request, waiting="background")
-        case ReceiveReturn() | ThreadEnd() | BackgroundEnd():
-            return replace(request, waiting="")
-        case _:
-            return request
+def _ended(request: Request, record: RunAsgiEnd) -> Request:
+    return replace(
+        request,
+        outcome=_BRANCHES.get(record.branch, Outcome.DONE),
+        waiting="",
+        times=_when(request, ended=record.t),
+    )
+
+
+def _left(request: Request, _: ClientDisconnected) -> Request:
+    over = request.times.ended is not None
+    return request if over else replace(request, outcome=Outcome.LEFT)
+
+
+def _refused(request: Request, record: H11Error) -> Request:
+    if request.number > 0:
+        return request  # the garbage is in a body; the app was called
+    return replace(
+        request,
+        status=record.status,
+        method="—",
+        path=record.message,
+        outcome=Outcome.REFUSED,
+    )
+
+
+def _carried(request: Request, record: Bytes) -> Request:
+    if (record.direction, record.of) != ("in", "body"):
+        return request
+    return replace(request, bytes_in=request.bytes_in + record.n)
+
+
+_RULES: dict[type[Record], Callable[[Request, Any], Request]] = {
+    ScopeBuilt: lambda was, e: replace(
+        was,
+        method=e.method,
+        path=e.path,
+        query=e.query,
+        times=_when(was, parsed=e.t),
+    ),
+    RunAsgiStart: lambda was, e: replace(was, times=_when(was, app=e.t)),
+    ResponseStart: lambda was, e: replace(
+        was, status=e.status, times=_when(was, response=e.t)
+    ),
+    ResponseComplete: _completed,
+    RunAsgiEnd: _ended,
+    AppException: lambda was, e: replace(was, error=e.type),
+    ClientDisconnected: _left,
+    H11Error: _refused,
+    Bytes: _carried,
+    MiddlewareEnter: lambda was, e: replace(was, depth=e.depth),
+    MiddlewareExit: lambda was, e: replace(was, depth=e.depth - 1),
+    RouteHandle: lambda was, e: replace(was, route=e.route),
+    EndpointEnter: lambda was, e: replace(was, endpoint=e.name),
+    ReceiveCall: lambda was, e: replace(
+        was, waiting="" if e.ready else "await receive"
+    ),
+    ReceiveReturn: lambda was, _: replace(was, waiting=""),
+    ThreadQueued: lambda was, _: replace(was, waiting="awaits thread"),
+    ThreadStart: lambda was, _: replace(was, waiting="in thread"),
+    ThreadEnd: lambda was, _: replace(was, waiting=""),
+    BackgroundStart: lambda was, _: replace(was, waiting="background"),
+    BackgroundEnd: lambda was, _: replace(was, waiting=""),
+}
+"""What each kind changes; a kind that isn't here only moves the request."""
 
 
 def first(record: Record, number: int, rail: tuple[Box, ...]) -> Request:

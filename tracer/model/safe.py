@@ -6,6 +6,7 @@ link or read backwards. What can do that is made visible here instead.
 """
 
 import unicodedata
+from operator import attrgetter
 from typing import Any, NewType
 
 import msgspec
@@ -94,7 +95,13 @@ def door(record: Record) -> Record:
     if not isinstance(record, Event):
         fields = _harmless(record.fields)
         return type(record)(kind=safe(record.kind), fields=fields)
-    names = _texts_of[type(record)]
+    cls = type(record)
+    names = _nested_of[cls]
+    # Nearly all texts of nearly all events are harmless: one look is enough.
+    if not _is_harmless("".join(_plain_texts[cls](record))):
+        names += _plain_of[cls]
+    if not names:
+        return record
     changes = {}
     for name in names:
         value = getattr(record, name)
@@ -103,17 +110,15 @@ def door(record: Record) -> Record:
     return msgspec.structs.replace(record, **changes) if changes else record
 
 
+def _is_harmless(text: str) -> bool:
+    return text.isascii() and text.isprintable() and len(text) <= LONGEST
+
+
 def _harmless(value: Any) -> Any:  # noqa: ANN401
     """The same value with its texts safe; the very same if they all were."""
     match value:
         case str():
-            if (
-                value.isascii()
-                and value.isprintable()
-                and len(value) <= LONGEST
-            ):
-                return value
-            return safe(value)
+            return value if _is_harmless(value) else safe(value)
         case tuple() | list():
             made = [_harmless(each) for each in value]
             if all(new is old for new, old in zip(made, value, strict=True)):
@@ -148,17 +153,23 @@ def _has_text(field: msgspec.inspect.Field) -> bool:
     return False
 
 
-def _text_fields(cls: type[Event]) -> tuple[str, ...]:
+def _text_fields(cls: type[Event], *, plain: bool) -> tuple[str, ...]:
+    """Names of the fields that may hold text, with nothing else or with."""
     info = msgspec.inspect.type_info(cls)
     assert isinstance(info, msgspec.inspect.StructType)
     return tuple(
         field.name
         for field in info.fields
-        if (cls, field.name) not in _RAW and _has_text(field)
+        if (cls, field.name) not in _RAW
+        and _has_text(field)
+        and isinstance(field.type, msgspec.inspect.StrType) is plain
     )
 
 
-_texts_of = {cls: _text_fields(cls) for cls in KINDS.values()}
+_plain_of = {cls: _text_fields(cls, plain=True) for cls in KINDS.values()}
+_nested_of = {cls: _text_fields(cls, plain=False) for cls in KINDS.values()}
+_plain_texts = {cls: attrgetter(*_plain_of[cls]) for cls in _plain_of}
+"""All plain texts of an event at once; each event has one, its `thread`."""
 
 
 def hexdump(text: str, width: int = 16) -> tuple[SafeStr, ...]:

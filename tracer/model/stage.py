@@ -69,6 +69,11 @@ SERVER_BOXES = tuple(
 )
 """Where every rail begins; the rest is the app's."""
 
+PLACES: dict[Part | None, int] = {
+    box.part: index for index, box in enumerate(SERVER_BOXES)
+}
+"""Where the server's boxes stand on every rail."""
+
 OUTERMOST, INNERMOST = -1, 1 << 30
 """Depths of what is no middleware: outside of all, and inside of all."""
 
@@ -155,6 +160,18 @@ STOPS: dict[str, tuple[Part | None, Leg | None]] = {
 """Kind -> box and lane. A kind that isn't here is no request's business."""
 
 
+_MAKES_BOXES = frozenset(
+    {"middleware.enter", "router.enter", "endpoint.enter", "app.enter"}
+)
+
+_FIXED = {
+    kind: Stop(PLACES[part], leg)
+    for kind, (part, leg) in STOPS.items()
+    if part in PLACES and leg is not HERE
+}
+"""The server's stops, made in advance: its boxes stand still."""
+
+
 def with_box(
     rail: tuple[Box, ...], record: Record, depth: int
 ) -> tuple[Box, ...]:
@@ -166,6 +183,8 @@ def with_box(
         depth: Depth of the innermost middleware that was entered and not yet
             left, -1 for none: a router stands right inside of it.
     """
+    if record.kind not in _MAKES_BOXES:
+        return rail
     match record:
         case MiddlewareEnter():
             box = Box(Part.MIDDLEWARE, record.name, record.depth)
@@ -225,6 +244,9 @@ def stop_of(
         `now` itself for kinds that move nothing, and for a box that the rail
         doesn't have.
     """
+    fixed = _FIXED.get(record.kind)
+    if fixed is not None:
+        return fixed
     part, leg = STOPS.get(record.kind, (HERE, HERE))
     box = now.box if part is None else _find(record, part, rail, depth)
     if box is None:

@@ -1,0 +1,90 @@
+"""How much is told: from a handful of milestones to every last event.
+
+One table says from which depth on a kind is shown. Views ask it, so that the
+same key or option means the same everywhere.
+"""
+
+from enum import IntEnum
+
+from tracer.events import H11Event, TransportWrite
+from tracer.events.log import Record
+
+
+class Depth(IntEnum):
+    """How deep a view looks; each one shows all that those before it show.
+
+    STORY: the milestones, a handful a request. STAGES: each stage that a
+    request passes. EVENTS: everything, with ticks, tasks and bytes.
+    """
+
+    STORY = 0
+    STAGES = 1
+    EVENTS = 2
+
+
+MILESTONES = frozenset(
+    {
+        "accept",
+        "app.exception",
+        "app.log",
+        "app.output",
+        "background.end",
+        "background.start",
+        "body.ignored",
+        "client.disconnected",
+        "dropped",
+        "endpoint.enter",
+        "exception.handled",
+        "exception.raised",
+        "h11.error",
+        "keepalive.fired",
+        "lifespan.shutdown.failed",
+        "lifespan.startup.failed",
+        "limit.rejected",
+        "listen.failed",
+        "response.complete",
+        "response.start",
+        "router.default",
+        "router.redirect",
+        "scope.built",
+        "send.rejected",
+        "server.started",
+        "server.stopped",
+        "server.stopping",
+        "signal",
+        "write.paused",
+    }
+)
+"""Kinds that are shown at every depth."""
+
+DETAILS = frozenset(
+    {
+        "app.snapshot",
+        "bytes",
+        "cycle.released",
+        "protocol.created",
+        "send.return",
+        "source",
+        "task.created",
+        "task.done",
+        "task.started",
+        "tick",
+        "tick.headers",
+        "tick.notify",
+    }
+)
+"""Kinds that are shown at the deepest only. All others are stages."""
+
+
+def depth_of(record: Record) -> Depth:
+    """The least depth at which a record is shown."""
+    if record.kind in MILESTONES:
+        return Depth.STORY
+    if record.kind in DETAILS:
+        return Depth.EVENTS
+    match record:
+        # Neither moves anything: h11 wants more bytes; no bytes were written.
+        case H11Event(name="NEED_DATA") | TransportWrite(n=0):
+            return Depth.EVENTS
+        case _:
+            return Depth.STAGES
