@@ -7,11 +7,10 @@ own. Nothing here knows HTTP.
 """
 
 import asyncio
+import inspect
 import selectors
 import socket
-from asyncio.selector_events import (  # type: ignore[attr-defined]  # untyped
-    BaseSelectorEventLoop,
-)
+from asyncio.selector_events import BaseSelectorEventLoop
 from collections.abc import Callable, Coroutine, Generator
 from types import CodeType, FrameType, TracebackType
 from typing import Any, ClassVar, Literal
@@ -56,8 +55,10 @@ class TracedLoop(asyncio.SelectorEventLoop):
         self._probe = probe
         self._tasks_made = 0
 
-    def create_task(  # type: ignore[override]  # later Pythons add keywords
-        self, coro: Any, **kwargs: Any
+    def create_task(  # any keywords: each Python has more of them
+        self,
+        coro: Any,  # noqa: ANN401  # as is what anybody gives it
+        **kwargs: Any,  # noqa: ANN401
     ) -> asyncio.Task[Any]:
         """Make a task whose steps are seen.
 
@@ -143,7 +144,7 @@ class StepCoro(Coroutine[Any, Any, Any]):
 
     def throw(
         self,
-        typ: Any,
+        typ: Any,  # noqa: ANN401  # three old forms of one argument
         val: BaseException | object = None,
         tb: TracebackType | None = None,
     ) -> object:
@@ -245,7 +246,7 @@ class _Awaitable:
     def send(self, value: object) -> object:
         return self._coro.send(value)
 
-    def throw(self, *args: Any) -> object:
+    def throw(self, *args: Any) -> object:  # noqa: ANN401
         return self._coro.throw(*args)
 
     def close(self) -> None:
@@ -284,11 +285,13 @@ def claim(fd: int, probe: Probe) -> int:
     return probe.next_conn() if number is None else number
 
 
-def _text(address: Any) -> str:
+def _text(address: object) -> str:
     if not isinstance(address, tuple):
         return ""
     host, port = address[:2]
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-_ACCEPT = place(BaseSelectorEventLoop._accept_connection)  # noqa: SLF001
+_ACCEPT = place(
+    inspect.getattr_static(BaseSelectorEventLoop, "_accept_connection")
+)

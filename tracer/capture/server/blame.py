@@ -3,14 +3,14 @@
 import sys
 import sysconfig
 import traceback
-from types import CodeType
-from typing import Any
 
 from tracer.capture import redact
 
 _LONGEST = 500
-_INSTALLED = tuple(
-    sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")
+_NOT_THE_APPS = (
+    *(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")),
+    __file__.rpartition("/capture/")[0] + "/",
+    "<",  # made by exec
 )
 
 
@@ -28,7 +28,7 @@ def place_of(error: BaseException) -> str:
     for frame, line in traceback.walk_tb(error.__traceback__):
         file = frame.f_code.co_filename
         found = f"{_relative(file)}:{line}"
-        if not file.startswith((*_INSTALLED, "<")) and not _ours(frame.f_code):
+        if not file.startswith(_NOT_THE_APPS):
             own = found
     return own or found
 
@@ -42,17 +42,9 @@ def message_of(error: BaseException) -> str:
     return redact.text(said[:_LONGEST])
 
 
-def _ours(code: Any) -> bool:
-    assert isinstance(code, CodeType)
-    return code.co_filename.startswith(_HERE)
-
-
 def _relative(file: str) -> str:
     # By the import path alone, since asking the disk would block the loop.
     roots = [root for root in sys.path if root and file.startswith(root + "/")]
     if not roots:
         return file.rpartition("/")[2]
     return file[len(max(roots, key=len)) + 1 :]
-
-
-_HERE = __file__.rpartition("/capture/")[0] + "/"

@@ -6,13 +6,13 @@ The app knows this object by two of its methods only: `receive` and `send`.
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Literal
-from urllib.parse import quote
+from typing import assert_never
 
 import h11
 
 from tracer.capture import redact
 from tracer.capture.probe import CURRENT, Note
+from tracer.capture.server.access import log_access
 from tracer.capture.server.asgi import ASGIApp, Message, Scope
 from tracer.capture.server.blame import message_of, place_of
 from tracer.capture.server.flow import FlowControl
@@ -20,20 +20,20 @@ from tracer.capture.server.head import (
     CLOSE_HEADER,
     STATUS_PHRASES,
     Header,
+    Mix,
     content_type,
     credited,
-    origins,
+    why_kept,
 )
+from tracer.capture.server.writer import END, Writer
 from tracer.capture.sources import Places
 from tracer.events import (
-    AccessLog,
     AppException,
     Bytes,
     ConnDecision,
     ContinueDropped,
     ContinueSent,
     CycleReleased,
-    H11Send,
     ReceiveCall,
     ReceiveReturn,
     ResponseComplete,
@@ -44,8 +44,6 @@ from tracer.events import (
     SendDropped,
     SendRejected,
     SendReturn,
-    TransportClose,
-    TransportWrite,
 )
 from tracer.events.states import (
     DONE,
@@ -53,12 +51,10 @@ from tracer.events.states import (
     RESPONSE_EXPECTS,
     RESPONSE_NEXT,
     WAITING,
+    Branch,
     Outcome,
     ResponseState,
 )
-
-END = h11.EndOfMessage()
-HANGUP = h11.ConnectionClosed()
 
 
 class RequestResponseCycle:
@@ -75,7 +71,7 @@ class RequestResponseCycle:
     Source: uvicorn, `RequestResponseCycle`
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # what uvicorn's takes
         self,
         *,
         scope: Scope,
@@ -99,6 +95,7 @@ class RequestResponseCycle:
         self.dated = dated
         self.on_response = on_response
         self.note = note
+        self.writer = Writer(conn, transport, note)
         # The connection
         self.disconnected = False
         self.keep_alive = True
@@ -137,7 +134,7 @@ class RequestResponseCycle:
             if remedy == "500":
                 await self.send_500_response()
             elif remedy == "close":
-                self._close(branch)
+                self.writer.close(AT.run_asgi, branch)
         finally:
             if (note := self.note) is not None:
                 note(RunAsgiEnd, AT.run_asgi, branch)
@@ -145,7 +142,7 @@ class RequestResponseCycle:
             # The protocol holds this cycle, and so held the cycle it.
             self.on_response = _nothing
 
-    def _log_end(self, branch: str, result: object) -> None:
+    def _log_end(self, branch: Branch, result: object) -> None:
         match branch:
             case "raised":
                 assert isinstance(result, BaseException)
@@ -169,6 +166,10 @@ class RequestResponseCycle:
             case "incomplete":
                 said = "ASGI callable returned without completing response."
                 self.logger.error(said)
+            case "complete" | "disconnected":
+                pass
+            case _:
+                assert_never(branch)
 
     async def send_500_response(self) -> None:
         """Answer for an app that has not."""
@@ -240,7 +241,7 @@ class RequestResponseCycle:
         event = h11.InformationalResponse(
             status_code=100, headers=[], reason=b"Continue"
         )
-        output = self._write(event, "head", AT.receive)
+        output = self.writer.write(event, "head", AT.receive)
         if note is not None:
             text = redact.head(output)
             note(Bytes, AT.receive, "out", "head", text, len(output))
@@ -270,7 +271,9 @@ class RequestResponseCycle:
 
     def _note_send(self, note: Note, message: Message) -> None:
         if message["type"] == "http.response.body":
-            size = len(message.get("body", b""))
+            body = message.get("body", b"")
+            # What the app sends may be wrong, and is not ours to judge.
+            size = len(body) if isinstance(body, bytes | bytearray) else None
             more_body = bool(message.get("more_body", False))
             note(SendCall, AT.send, message["type"], size, more_body)
         else:
@@ -333,57 +336,27 @@ class RequestResponseCycle:
         )
         if mirrored:
             headers.append(CLOSE_HEADER)
-        if self.access_logger is not None:
-            self._log_access(self.access_logger, status)
+        if (logger := self.access_logger) is not None:
+            log_access(logger, self.scope, status, note, AT.send)
         reason = STATUS_PHRASES[status]
         event = h11.Response(status_code=status, headers=headers, reason=reason)
-        output = self._write(event, "head", AT.send)
+        output = self.writer.write(event, "head", AT.send)
         if note is not None:
-            self._note_head(note, event, headers, mirrored, output)
+            self._note_head(note, event, mirrored, output)
 
     def _note_head(
-        self,
-        note: Note,
-        event: h11.Response,
-        headers: list[Header],
-        mirrored: bool,  # noqa: FBT001
-        output: bytes,
+        self, note: Note, event: h11.Response, mirrored: bool, output: bytes
     ) -> None:
         note(Bytes, AT.send, "out", "head", redact.head(output), len(output))
-        who = origins(
-            self.default_headers,
-            dated=self.dated,
-            total=len(headers),
-            mirrored=mirrored,
-        )
-        found = credited(headers, who, output)
-        note(ResponseStart, AT.send, event.status_code, found)
-        kind = content_type(event.headers.raw_items())
-        self.preview = redact.Body(kind)
-
-    def _log_access(self, logger: logging.Logger, status: int) -> None:
-        scope = self.scope
-        client = "%s:%d" % scope["client"] if scope["client"] else ""
-        path = quote(scope["path"])
-        if scope["query_string"]:
-            path += "?" + scope["query_string"].decode("ascii")
-        logger.info(
-            '%s - "%s %s HTTP/%s" %d',
-            client,
-            scope["method"],
-            path,
-            scope["http_version"],
-            status,
-        )
-        if (note := self.note) is not None:
-            path = redact.path(path.encode("ascii"))
-            line = f"{scope['method']} {path} HTTP/{scope['http_version']}"
-            note(AccessLog, AT.send, f'{client} - "{line}" {status}')
+        mix = Mix(len(self.default_headers), self.dated, mirrored)
+        headers = credited(event, mix, output)
+        note(ResponseStart, AT.send, int(event.status_code), headers)
+        self.preview = redact.Body(content_type(event.headers.raw_items()))
 
     def _send_body(self, message: Message, after: ResponseState) -> None:
         body = message.get("body", b"")
         data = b"" if self.scope["method"] == "HEAD" else body
-        self._write(h11.Data(data=data), "body", AT.send)
+        self.writer.write(h11.Data(data=data), "body", AT.send)
         if (note := self.note) is not None and data:
             self.sent += len(data)
             text = self.preview.feed(bytes(data))
@@ -391,70 +364,17 @@ class RequestResponseCycle:
         self.response = after
         if after is DONE:
             self.message_event.set()
-            self._write(END, "end", AT.send)
-
-    def _write(
-        self,
-        event: h11.Event,
-        of: Literal["head", "body", "end"],
-        where: int | None,
-    ) -> bytes:
-        output = self.conn.send(event)
-        assert output is not None
-        if (note := self.note) is not None:
-            self._note_h11(note, event, len(output), where)
-            # Before the call: the client may have its bytes before it ends.
-            note(TransportWrite, where, len(output), of)
-        self.transport.write(output)
-        return output
-
-    def _note_h11(
-        self, note: Note, event: h11.Event, size: int, where: int | None
-    ) -> None:
-        conn = self.conn
-        note(
-            H11Send,
-            where,
-            type(event).__name__,
-            conn.their_state.__name__,
-            conn.our_state.__name__,
-            size,
-        )
+            self.writer.write(END, "end", AT.send)
 
     def _complete(self) -> None:
-        note = self.note
-        if note is not None:
-            note(ResponseComplete, AT.send, self.sent)
         keep = self.keep_alive and self.conn.our_state is not h11.MUST_CLOSE
-        if note is not None:
-            note(ConnDecision, AT.send, keep, self._why(keep))
-        if not keep:
-            self.conn.send(HANGUP)
-            if note is not None:
-                self._note_h11(note, HANGUP, 0, AT.send)
-            self._close("the response is complete")
-        self.on_response()
-
-    def _why(self, keep: bool) -> str:  # noqa: FBT001
-        if keep:
-            return "HTTP/1.1 keeps connections open"
-        if not self.keep_alive:
-            return "the server is shutting down"
-        if self.scope["http_version"] == "1.0":
-            return "HTTP/1.0 closes after each response"
-        asked = [
-            value
-            for name, value in self.scope["headers"]
-            if name == b"connection"
-        ]
-        if any(b"close" in value.lower() for value in asked):
-            return "the client asked for it"
-        return "the response says so"
-
-    def _close(self, reason: str) -> None:
         if (note := self.note) is not None:
-            note(TransportClose, AT.send, reason)
-        self.transport.close()
+            note(ResponseComplete, AT.send, self.sent)
+            why = why_kept(keep, self.keep_alive, self.scope)
+            note(ConnDecision, AT.send, keep, why)
+        if not keep:
+            self.writer.hang_up(AT.send, "the response is complete")
+        self.on_response()
 
 
 def _nothing() -> None:

@@ -3,7 +3,10 @@
 from http import HTTPStatus
 from typing import Literal
 
+import h11
+
 from tracer.capture import redact
+from tracer.capture.server.asgi import Scope
 
 Origin = Literal["tick", "config", "app", "mirrored", "h11"]
 """Who put a header into a response.
@@ -32,21 +35,35 @@ Source: RFC 9110, section 15
 """
 
 
-def origins(
-    defaults: list[Header], *, dated: bool, total: int, mirrored: bool
-) -> list[Origin]:
-    """Say who added each of the `total` headers that go to h11, in order."""
-    tick = 1 if dated and defaults else 0
-    app = total - len(defaults) - mirrored
-    found: list[Origin] = ["tick"] * tick
-    found += ["config"] * (len(defaults) - tick)
-    found += ["app"] * app
-    found += ["mirrored"] * mirrored
-    return found
+class Mix:
+    """Who added each header that is given to h11, by position.
+
+    Args:
+        defaults: How many come first, from the server.
+        dated: Whether the first of them is `Date`.
+        mirrored: Whether the last of all is a mirrored `Connection: close`.
+    """
+
+    __slots__ = ("_dated", "_defaults", "_mirrored")
+
+    def __init__(self, defaults: int, dated: bool, mirrored: bool) -> None:
+        self._defaults = defaults
+        self._dated = dated and defaults > 0
+        self._mirrored = mirrored
+
+    def origin(self, position: int, total: int) -> Origin:
+        """Give the origin of one of `total` headers."""
+        if position == 0 and self._dated:
+            return "tick"
+        if position < self._defaults:
+            return "config"
+        if position == total - 1 and self._mirrored:
+            return "mirrored"
+        return "app"
 
 
 def credited(
-    headers: list[Header], who: list[Origin], head: bytes
+    event: h11.Response, mix: Mix, head: bytes
 ) -> tuple[tuple[str, str, str], ...]:
     """Give each header of the head that was written, with its origin.
 
@@ -54,41 +71,55 @@ def credited(
     head and was not given to it is its own.
 
     Args:
-        headers: What h11 was given; not changed.
-        who: The origin of each, shape as `headers`.
+        event: What h11 was given.
+        mix: The origin of each of its headers.
         head: What h11 made of it.
 
     Source: h11, `Connection._clean_up_response_headers_for_sending`
     """
-    lines = head.split(b"\r\n")[1:-2]
-    given = [b"%s: %s" % (bytes(name), bytes(value)) for name, value in headers]
-    credits_: list[Origin] = who if lines == given else []
-    if not credits_:
-        left = list(zip(given, who, strict=True))
-        for line in lines:
-            credits_.append(_take(left, line))
+    given = event.headers.raw_items()
+    total = len(given)
+    left = {
+        (name.lower(), value): mix.origin(position, total)
+        for position, (name, value) in enumerate(given)
+    }
     pairs = []
-    for line in lines:
+    for line in head.split(b"\r\n")[1:-2]:
         name, _, value = line.partition(b": ")
         pairs.append((name, value))
-    shown = redact.headers(pairs)
     return tuple(
-        (name, value, origin)
-        for (name, value), origin in zip(shown, credits_, strict=True)
+        (shown, value, left.get((pair[0].lower(), pair[1]), "h11"))
+        for (shown, value), pair in zip(
+            redact.headers(pairs), pairs, strict=True
+        )
     )
-
-
-def _take(left: list[tuple[bytes, Origin]], line: bytes) -> Origin:
-    for index, (each, origin) in enumerate(left):
-        if each.lower() == line.lower():
-            del left[index]
-            return origin
-    return "h11"
 
 
 def content_type(headers: list[Header]) -> bytes:
     """Give the value of Content-Type, or nothing."""
     for name, value in headers:
         if name.lower() == b"content-type":
-            return bytes(value)
+            return value
     return b""
+
+
+def why_kept(keep: bool, keep_alive: bool, scope: Scope) -> str:
+    """Say why a connection is kept open after a response, or not.
+
+    Args:
+        keep: What was decided, by h11 for the most part.
+        keep_alive: False while the server shuts down.
+        scope: The request's.
+
+    Source: RFC 9112, section 9.3
+    """
+    if keep:
+        return "HTTP/1.1 keeps connections open"
+    if not keep_alive:
+        return "the server is shutting down"
+    if scope["http_version"] == "1.0":
+        return "HTTP/1.0 closes after each response"
+    for name, value in scope["headers"]:
+        if name == b"connection" and b"close" in value.lower():
+            return "the client asked for it"
+    return "the response says so"

@@ -79,7 +79,7 @@ class LifespanOn:
         else:
             self.logger.info("Application shutdown complete.")
 
-    def _failed(self, said_so: bool) -> bool:  # noqa: FBT001
+    def _failed(self, said_so: bool) -> bool:
         return said_so or (self.error_occurred and self.config.lifespan == "on")
 
     async def main(self) -> None:

@@ -2,8 +2,11 @@
 
 import asyncio
 import contextlib
+import functools
 import os
 import socket
+from collections.abc import Iterable
+from typing import Any
 
 from tracer.capture.loop import ListenSocket
 from tracer.capture.probe import Note
@@ -61,28 +64,17 @@ def _bind(sock: socket.socket, address: tuple[object, ...]) -> None:
         ) from None
 
 
-_Info = tuple[int, int, int, str, tuple[object, ...]]
-
-
-async def _resolve(host: str, port: int) -> list[_Info]:
+async def _resolve(host: str, port: int) -> Iterable[Any]:
     wanted: str | None = host or None
-    passive, numeric = socket.AI_PASSIVE, socket.AI_NUMERICHOST
+    ask = functools.partial(
+        socket.getaddrinfo, wanted, port, type=socket.SOCK_STREAM
+    )
     with contextlib.suppress(socket.gaierror):
         # A number needs no name server, and so no thread to wait for one.
-        return _unique(
-            socket.getaddrinfo(
-                wanted,
-                port,
-                type=socket.SOCK_STREAM,
-                flags=passive | numeric,
-            )
-        )
+        infos = ask(flags=socket.AI_PASSIVE | socket.AI_NUMERICHOST)
+        return dict.fromkeys(infos)
     loop = asyncio.get_running_loop()
     infos = await loop.getaddrinfo(
-        wanted, port, type=socket.SOCK_STREAM, flags=passive
+        wanted, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
     )
-    return _unique(infos)
-
-
-def _unique(infos: list[_Info]) -> list[_Info]:
-    return list(dict.fromkeys(infos))
+    return dict.fromkeys(infos)

@@ -5,6 +5,7 @@ calls back when it is complete.
 """
 
 import asyncio
+import contextlib
 import contextvars
 import logging
 from typing import Any, Literal
@@ -14,6 +15,7 @@ import h11
 from tracer.capture import redact
 from tracer.capture.loop import claim
 from tracer.capture.probe import CURRENT, Note
+from tracer.capture.server.access import access_logger
 from tracer.capture.server.address import (
     address,
     get_local_addr,
@@ -22,23 +24,22 @@ from tracer.capture.server.address import (
 )
 from tracer.capture.server.asgi import ASGIApp, Scope
 from tracer.capture.server.config import Config
-from tracer.capture.server.cycle import (
-    END,
-    HANGUP,
-    RequestResponseCycle,
-)
+from tracer.capture.server.cycle import RequestResponseCycle
 from tracer.capture.server.flow import HIGH_WATER_LIMIT, FlowControl
-from tracer.capture.server.head import STATUS_PHRASES
 from tracer.capture.server.reader import Reader
-from tracer.capture.server.refuse import service_unavailable
+from tracer.capture.server.refuse import (
+    INVALID,
+    decline_upgrade,
+    send_400,
+    service_unavailable,
+)
 from tracer.capture.server.scope import http_scope, note_scope
 from tracer.capture.server.state import ServerState
+from tracer.capture.server.writer import HANGUP, Writer
 from tracer.capture.sources import Places, place
-
 from tracer.events import (
     BodyBuffered,
     BodyIgnored,
-    Bytes,
     ClientDisconnected,
     ConnectionLost,
     ConnectionMade,
@@ -47,7 +48,6 @@ from tracer.events import (
     CycleNext,
     DataReceived,
     EofReceived,
-    H11Send,
     KeepaliveArmed,
     KeepaliveCancelled,
     KeepaliveFired,
@@ -55,17 +55,8 @@ from tracer.events import (
     LimitRejected,
     ProtocolCreated,
     TransportClose,
-    TransportWrite,
-    UpgradeDecision,
 )
 from tracer.events.states import DONE
-
-INVALID = "Invalid HTTP request received."
-NO_WEBSOCKETS = (
-    "No supported WebSocket library detected. Please use "
-    "\"pip install 'uvicorn[standard]'\", or install 'websockets' or "
-    "'wsproto' manually."
-)
 
 
 class H11Protocol(asyncio.Protocol):
@@ -93,7 +84,7 @@ class H11Protocol(asyncio.Protocol):
         self.app = config.loaded_app
         self.loop = _loop or asyncio.get_running_loop()
         self.logger = logging.getLogger(self.logger_name)
-        self.access_logger = _wanted(config, self.access_logger_name)
+        self.access_logger = access_logger(config, self.access_logger_name)
         self.app_state = app_state
         limit = config.h11_max_incomplete_event_size
         self.conn = h11.Connection(
@@ -206,7 +197,7 @@ class H11Protocol(asyncio.Protocol):
         )
         if note is not None:
             note_scope(note, self.scope)
-        self._decline_upgrade(note)
+        decline_upgrade(self.scope, self.logger, note, AT.handle_request)
         app = self._admit(note)
         self.cycle = RequestResponseCycle(
             scope=self.scope,
@@ -246,21 +237,6 @@ class H11Protocol(asyncio.Protocol):
             CURRENT.reset(token)
         task.add_done_callback(self.tasks.discard)
         self.tasks.add(task)
-
-    def _decline_upgrade(self, note: Note | None) -> None:
-        wanted = upgrade_of(self.scope["headers"])
-        if wanted is None:
-            return
-        self.logger.warning("Unsupported upgrade request.")
-        self.logger.warning(NO_WEBSOCKETS)
-        if note is not None:
-            note(
-                UpgradeDecision,
-                AT.handle_request,
-                redact.text(wanted.decode("latin-1")),
-                False,
-                "no WebSocket protocol is installed: served as plain HTTP",
-            )
 
     def _admit(self, note: Note | None) -> ASGIApp:
         limit = self.config.limit_concurrency
@@ -318,61 +294,19 @@ class H11Protocol(asyncio.Protocol):
 
     def send_400_response(self) -> None:
         """Answer what is no HTTP, and close. No app hears of it."""
-        if self.conn.our_state not in {h11.IDLE, h11.SEND_RESPONSE}:
+        writer = self._writer(None if self.reader is None else self.reader.note)
+        if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
+            send_400(writer, AT.send_400_response)
+        else:
             # A response is under way or over: a second one would be read as
             # part of the first.
-            self._note_close(AT.send_400_response, "invalid HTTP")
+            if (note := writer.note) is not None:
+                why = "invalid HTTP, and too late to say so"
+                note(TransportClose, AT.send_400_response, why)
             self.transport.abort()
-            return
-        head = h11.Response(
-            status_code=400,
-            headers=[
-                (b"content-type", b"text/plain; charset=utf-8"),
-                (b"connection", b"close"),
-            ],
-            reason=STATUS_PHRASES[400],
-        )
-        self._write(head, "head")
-        self._write(h11.Data(data=INVALID.encode("ascii")), "body", INVALID)
-        self._write(END, "end")
-        self._note_close(AT.send_400_response, "invalid HTTP")
-        self.transport.close()
 
-    def _write(
-        self,
-        event: h11.Event,
-        of: Literal["head", "body", "end"],
-        text: str = "",
-    ) -> None:
-        output = self.conn.send(event)
-        assert output is not None
-        if self.reader is not None:
-            note, where = self.reader.note, AT.send_400_response
-            self._note_sent(event, len(output), where)
-            note(TransportWrite, where, len(output), of)
-            if of != "end":
-                size = len(text) or len(output)
-                text = text or redact.head(output)
-                note(Bytes, where, "out", of, text, size)
-        self.transport.write(output)
-
-    def _note_sent(
-        self, event: h11.Event, size: int, where: int | None
-    ) -> None:
-        if self.reader is not None:
-            theirs, ours = self.conn.their_state, self.conn.our_state
-            self.reader.note(
-                H11Send,
-                where,
-                type(event).__name__,
-                theirs.__name__,
-                ours.__name__,
-                size,
-            )
-
-    def _note_close(self, where: int | None, reason: str) -> None:
-        if (note := self.note) is not None:
-            note(TransportClose, where, reason)
+    def _writer(self, note: Note | None) -> Writer:
+        return Writer(self.conn, self.transport, note)
 
     def on_response_complete(self) -> None:
         """The cycle has written its last byte: keep the connection ready."""
@@ -413,7 +347,9 @@ class H11Protocol(asyncio.Protocol):
         if not self.transport.is_closing():
             if (note := self.note) is not None:
                 note(KeepaliveFired, AT.timeout_keep_alive_handler)
-            self._hang_up(AT.timeout_keep_alive_handler, "idle for too long")
+            self._writer(self.note).hang_up(
+                AT.timeout_keep_alive_handler, "idle for too long"
+            )
 
     def pause_writing(self) -> None:
         self.flow.pause_writing()
@@ -425,20 +361,17 @@ class H11Protocol(asyncio.Protocol):
 
     def shutdown(self) -> None:
         """End an idle connection now, a busy one after its response."""
-        idle = self.cycle is None or self.cycle.response is DONE
+        cycle = self.cycle
+        idle = cycle is None or cycle.response is DONE
         if (note := self.note) is not None:
             outcome = "closed" if idle else "after response"
             note(ConnShutdown, AT.shutdown, outcome)
         if self.cycle is None or self.cycle.response is DONE:
-            self._hang_up(AT.shutdown, "the server is shutting down")
+            self._writer(self.note).hang_up(
+                AT.shutdown, "the server is shutting down"
+            )
         else:
-            self.cycle.keep_alive = False
-
-    def _hang_up(self, where: int | None, reason: str) -> None:
-        self.conn.send(HANGUP)
-        self._note_sent(HANGUP, 0, where)
-        self._note_close(where, reason)
-        self.transport.close()
+            cycle.keep_alive = False
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.connections.discard(self)
@@ -452,39 +385,15 @@ class H11Protocol(asyncio.Protocol):
             if cycle.note is not None:
                 cycle.note(ClientDisconnected, AT.connection_lost)
         if self.conn.our_state is not h11.ERROR:
-            try:
+            # In the middle of a response h11 has no word for it.
+            with contextlib.suppress(h11.LocalProtocolError):
                 self.conn.send(HANGUP)
-            except h11.LocalProtocolError:
-                pass  # in the middle of a response: h11 has no word for it
         if cycle is not None:
             cycle.message_event.set()
         self.flow.resume_writing()
         if exc is None:
             self.transport.close()
             self._unset_keepalive_if_required()
-
-
-def upgrade_of(headers: list[tuple[bytes, bytes]]) -> bytes | None:
-    """Give the protocol that a request asks to change to, or None.
-
-    Source: RFC 9110, section 7.8; uvicorn, `H11Protocol._get_upgrade`
-    """
-    tokens: list[bytes] = []
-    upgrade = None
-    for name, value in headers:
-        if name == b"connection":
-            tokens = [token.lower().strip() for token in value.split(b",")]
-        elif name == b"upgrade":
-            upgrade = value.lower()
-    return upgrade if b"upgrade" in tokens else None
-
-
-def _wanted(config: Config, name: str) -> logging.Logger | None:
-    """Give the access logger, if anybody hears it: a line costs its making."""
-    logger = logging.getLogger(name)
-    heard = logger.hasHandlers() and logger.isEnabledFor(logging.INFO)
-    traced = config.note is not None
-    return logger if config.access_log and (heard or traced) else None
 
 
 AT = Places(H11Protocol)

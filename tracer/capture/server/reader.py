@@ -60,8 +60,10 @@ class Reader:
                 self._note_trailers(event)
             case h11.ConnectionClosed():
                 self._note("ConnectionClosed")
+            case h11.NEED_DATA:
+                self._note("NEED_DATA")
             case _:
-                self._note(event.__name__)
+                self._note("PAUSED")
         return event
 
     def _note(

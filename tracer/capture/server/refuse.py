@@ -1,11 +1,89 @@
-"""Answers that the server gives by itself, without the user's app."""
+"""What the server answers by itself: invalid bytes, upgrades, too much work.
 
+The user's app is not asked.
+"""
+
+import logging
+
+import h11
+
+from tracer.capture import redact
+from tracer.capture.probe import Note
 from tracer.capture.server.asgi import Receive, Scope, Send
+from tracer.capture.server.head import STATUS_PHRASES
+from tracer.capture.server.writer import END, Writer
+from tracer.events import Bytes, UpgradeDecision
+
+INVALID = "Invalid HTTP request received."
+NO_WEBSOCKETS = (
+    "No supported WebSocket library detected. Please use "
+    "\"pip install 'uvicorn[standard]'\", or install 'websockets' or "
+    "'wsproto' manually."
+)
+
+
+def send_400(writer: Writer, where: int | None) -> None:
+    """Answer bytes that are no HTTP, and close.
+
+    Source: uvicorn, `H11Protocol.send_400_response`
+    """
+    head = h11.Response(
+        status_code=400,
+        headers=[
+            (b"content-type", b"text/plain; charset=utf-8"),
+            (b"connection", b"close"),
+        ],
+        reason=STATUS_PHRASES[400],
+    )
+    output = writer.write(head, "head", where)
+    if (note := writer.note) is not None:
+        text = redact.head(output)
+        note(Bytes, where, "out", "head", text, len(output))
+    writer.write(h11.Data(data=INVALID.encode("ascii")), "body", where)
+    if note is not None:
+        note(Bytes, where, "out", "body", INVALID, len(INVALID))
+    writer.write(END, "end", where)
+    writer.close(where, "invalid HTTP")
+
+
+def decline_upgrade(
+    scope: Scope, logger: logging.Logger, note: Note | None, where: int | None
+) -> None:
+    """Warn of a change of protocol that is asked for; it is not made.
+
+    The request is served as if it had not asked.
+
+    Source: RFC 9110, section 7.8; uvicorn, `H11Protocol._should_upgrade`
+    """
+    wanted = upgrade_of(scope["headers"])
+    if wanted is None:
+        return
+    logger.warning("Unsupported upgrade request.")
+    logger.warning(NO_WEBSOCKETS)
+    if note is not None:
+        name = redact.text(wanted.decode("latin-1"))
+        why = "no WebSocket protocol is installed: served as plain HTTP"
+        note(UpgradeDecision, where, name, False, why)
+
+
+def upgrade_of(headers: list[tuple[bytes, bytes]]) -> bytes | None:
+    """Give the protocol that a request asks to change to, or None.
+
+    Source: uvicorn, `H11Protocol._get_upgrade`
+    """
+    tokens: list[bytes] = []
+    upgrade = None
+    for name, value in headers:
+        if name == b"connection":
+            tokens = [token.lower().strip() for token in value.split(b",")]
+        elif name == b"upgrade":
+            upgrade = value.lower()
+    return upgrade if b"upgrade" in tokens else None
 
 
 async def service_unavailable(
-    scope: Scope,  # noqa: ARG001  # an ASGI app has all three
-    receive: Receive,  # noqa: ARG001
+    scope: Scope,
+    receive: Receive,
     send: Send,
 ) -> None:
     """Answer 503: an ASGI app that stands in for the user's own.

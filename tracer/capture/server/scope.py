@@ -20,7 +20,7 @@ says 2.3, and so an app is told nothing.
 """
 
 
-def http_scope(
+def http_scope(  # noqa: PLR0913  # one for each thing a scope says
     request: h11.Request,
     *,
     asgi_version: str,

@@ -1,0 +1,71 @@
+"""Events of ours become bytes on the transport, and each write is said."""
+
+import asyncio
+from typing import Literal
+
+import h11
+
+from tracer.capture.probe import Note
+from tracer.events import H11Send, TransportClose, TransportWrite
+
+END = h11.EndOfMessage()
+HANGUP = h11.ConnectionClosed()
+
+
+class Writer:
+    """Writes on behalf of one subject: the connection, or one request.
+
+    Source: ours; uvicorn calls h11 and the transport in each place.
+    """
+
+    __slots__ = ("conn", "note", "transport")
+
+    def __init__(
+        self,
+        conn: h11.Connection,
+        transport: asyncio.Transport,
+        note: Note | None,
+    ) -> None:
+        self.conn = conn
+        self.transport = transport
+        self.note = note
+
+    def write(
+        self,
+        event: h11.Event,
+        of: Literal["head", "body", "end"],
+        where: int | None,
+    ) -> bytes:
+        """Let h11 frame one event, and give its bytes to the transport.
+
+        Raises:
+            h11.LocalProtocolError: HTTP doesn't allow the event here.
+        """
+        output = self.conn.send(event)
+        assert output is not None
+        if (note := self.note) is not None:
+            self._note_sent(note, event, len(output), where)
+            # Before the call: the client may have its bytes before it ends.
+            note(TransportWrite, where, len(output), of)
+        self.transport.write(output)
+        return output
+
+    def hang_up(self, where: int | None, reason: str) -> None:
+        """Tell h11 that nothing more will be sent, and close."""
+        self.conn.send(HANGUP)
+        if (note := self.note) is not None:
+            self._note_sent(note, HANGUP, 0, where)
+        self.close(where, reason)
+
+    def close(self, where: int | None, reason: str) -> None:
+        """Close, once what was written has been sent."""
+        if (note := self.note) is not None:
+            note(TransportClose, where, reason)
+        self.transport.close()
+
+    def _note_sent(
+        self, note: Note, event: h11.Event, n: int, where: int | None
+    ) -> None:
+        theirs = self.conn.their_state.__name__
+        ours = self.conn.our_state.__name__
+        note(H11Send, where, type(event).__name__, theirs, ours, n)
