@@ -1,0 +1,54 @@
+"""asgi-trace: the life of an HTTP request through server and framework.
+
+`instrument` is the public door for those who have a server of their own. The
+folders are read in the order in which a request's story is told: `capture`
+makes events of bytes and calls, `events` is their vocabulary, `model` folds
+them into state, `views` draws it.
+"""
+
+from collections.abc import Callable
+from typing import TypeVar, cast
+
+from tracer.events import Event
+
+__all__ = ["instrument"]
+
+App = TypeVar("App")
+
+
+def instrument(app: App, emit: Callable[[Event], object]) -> App:
+    """Watch an ASGI app from inside, under any ASGI server or TestClient.
+
+    Each request that comes from now on is told as events: the app, its
+    middleware on the way in and out, every route that was asked and what it
+    answered, dependencies, the endpoint, the response, background tasks,
+    exceptions, worker threads, and what passes through `receive` and `send`.
+    Responses, exceptions and their order stay as they are, and so do the
+    app's objects. Secrets are hidden before an event is made.
+
+        events = []
+        app = instrument(app, events.append)
+        TestClient(app).get("/")
+        print([event.kind for event in events])
+
+    Calling it again for the same app does no harm; with another `emit`, both
+    get the events. The text of the code that an event points to with `where`
+    comes once, as a `source` event before it. Call it after the app's modules
+    are imported and before a loop runs, since it reads their files.
+
+    Args:
+        app: Any ASGI app (three arguments, not the old two-step style).
+        emit: Takes each event. It is called at once, from the loop's thread
+            and from worker threads, so it should be quick. What it raises
+            goes to the log `asgi_trace`, never to the app.
+
+    Returns:
+        The app to serve. For Starlette and FastAPI apps the same object;
+        for any other ASGI callable one that wraps it.
+
+    Source: ASGI, "Applications"; for the technique, `capture.frameworks`.
+    """
+    # Only who asks for it pays for importing Starlette: the views don't.
+    from tracer.capture.frameworks import instrument as watch  # noqa: PLC0415
+
+    return cast("App", watch(app, emit))

@@ -27,9 +27,19 @@ class Probe:
         conns: How many connections were accepted, the last one's number.
         reqs: How many requests have come, the last one's number.
         objs: How many protocol objects were made, the last one's number.
+        workers: Names of the worker threads, by their idents.
     """
 
-    __slots__ = ("conns", "emit", "objs", "reqs", "task", "turn", "zero")
+    __slots__ = (
+        "conns",
+        "emit",
+        "objs",
+        "reqs",
+        "task",
+        "turn",
+        "workers",
+        "zero",
+    )
 
     def __init__(self, emit: Emit) -> None:
         self.emit = emit
@@ -39,6 +49,7 @@ class Probe:
         self.conns = 0
         self.reqs = 0
         self.objs = 0
+        self.workers: dict[int, str] = {}
 
     def next_conn(self) -> int:
         """Number a new connection."""

@@ -104,15 +104,28 @@ def describe(number: int, root: Path) -> tuple[str, int, str, str | None]:
     package stands in, or a bare name: never absolute. The text is that
     of the first time the file was asked for, see `snapshot`.
     """
-    code = _codes[number - 1]
-    lines = _lines(code.co_filename)
-    text = None
-    if lines is not None:
-        start = code.co_firstlineno - 1
-        block = inspect.getblock(lines[start:]) if start < len(lines) else []
-        text = "".join(block) or None
-    name = code.co_qualname
-    return _relative(code.co_filename, root), code.co_firstlineno, name, text
+    code = code_at(number)
+    file = _relative(code.co_filename, root)
+    text = text_of(code, _lines(code.co_filename))
+    return file, code.co_firstlineno, code.co_qualname, text
+
+
+def code_at(number: int) -> CodeType:
+    """Give the code that stands at a place."""
+    return _codes[number - 1]
+
+
+def text_of(code: CodeType, lines: list[str] | None) -> str | None:
+    """Give the text of a code, out of the lines of its file."""
+    start = code.co_firstlineno - 1
+    if lines is None or start >= len(lines):
+        return None
+    return "".join(inspect.getblock(lines[start:])) or None
+
+
+def snapshot_of(file: str) -> list[str] | None:
+    """Give the lines of a file that was read before; never read it now."""
+    return _snapshots.get(file)
 
 
 def snapshot(files: Iterable[str]) -> None:

@@ -147,12 +147,13 @@ class RunAsgiEnd(CycleEvent, tag="run_asgi.end", frozen=True, gc=False):
 class ReceiveCall(CycleEvent, tag="receive.call", frozen=True, gc=False):
     """The app called `receive()`.
 
-    `ready` says whether it will return without giving up its turn.
+    `ready` says whether it will return without giving up its turn; None
+    where a server that isn't ours keeps that to itself.
 
     Source: ASGI HTTP, "Request - receive event"
     """
 
-    ready: bool
+    ready: bool | None
 
 
 class ReceiveReturn(CycleEvent, tag="receive.return", frozen=True, gc=False):

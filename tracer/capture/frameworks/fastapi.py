@@ -1,0 +1,5 @@
+"""FastAPI."""
+
+
+def install() -> None:
+    return

@@ -1,0 +1,273 @@
+"""Looks at the user's objects without running a line of their code.
+
+`hasattr` and `getattr` would run properties, proxies and a greedy
+`__getattr__`; `repr` may raise, and may tell secrets. So only types, instance
+dicts, slots and closure cells are read here.
+"""
+
+import functools
+import sys
+import weakref
+from collections.abc import Callable, Iterator
+from pathlib import PurePath
+from types import (
+    BuiltinFunctionType,
+    CellType,
+    CodeType,
+    FunctionType,
+    MemberDescriptorType,
+    MethodType,
+    TracebackType,
+)
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+
+LOOKS = 3000
+"""Objects that a search looks at before it gives up."""
+
+FIRST = ("app", "_app", "inner", "_inner", "next_app", "next", "wrapped")
+"""Where the next layer is kept as a rule: looked at before all else."""
+
+PLAIN = (str, int, float, bool, bytes, type(None))
+"""Types whose text runs nobody's code; their subclasses don't count."""
+
+LEAVES = (*PLAIN, list, tuple, dict, set, frozenset, CodeType, type(sys))
+"""Types that a search doesn't look into."""
+
+
+class Memo(Generic[T]):
+    """Remembers something about objects, by identity, as long as they live.
+
+    A WeakKeyDictionary would call the user's `__hash__` and `__eq__`, which
+    Starlette's routes have one of only. What can't be referred to weakly is
+    kept alive, lest its id be given to another object.
+    """
+
+    def __init__(self) -> None:
+        self._found: dict[int, tuple[object, T]] = {}
+
+    def get(self, thing: object) -> T | None:
+        found = self._found.get(id(thing))
+        return None if found is None else found[1]
+
+    def put(self, thing: object, value: T) -> T:
+        key = id(thing)
+        found = self._found
+
+        def forget(_: object) -> None:
+            found.pop(key, None)
+
+        try:
+            keep: object = weakref.ref(thing, forget)
+        except TypeError:
+            keep = thing
+        found[key] = (keep, value)
+        return value
+
+    def clear(self) -> None:
+        self._found.clear()
+
+
+def attributes(thing: object) -> dict[str, Any]:
+    """Give the instance's own dict, or an empty one.
+
+    Source: Python, `inspect.getattr_static`, which asks the same way.
+    """
+    try:
+        found = object.__getattribute__(thing, "__dict__")
+    except AttributeError:
+        return {}
+    return found if type(found) is dict else {}
+
+
+def name_of(thing: object) -> str:
+    """Give a callable's name as its author wrote it: `Items.get`, `home`."""
+    for _ in range(20):
+        match thing:
+            case MethodType():
+                thing = thing.__func__
+            case functools.partial():
+                thing = thing.func
+            case FunctionType():
+                return thing.__qualname__.rpartition(".<locals>.")[2]
+            case BuiltinFunctionType():
+                return thing.__name__
+            case type():
+                return thing.__name__
+            case _:
+                break
+    return type(thing).__name__
+
+
+def layer_name(thing: object) -> str:
+    """Give a layer's name: of a closure that of the function it was made by.
+
+    `def timing(app)` with its inner `async def wrapped` is called `timing`.
+    """
+    while isinstance(thing, functools.partial):
+        thing = thing.func
+    if isinstance(thing, FunctionType):
+        before, inside, _ = thing.__qualname__.rpartition(".<locals>.")
+        if inside and thing.__closure__:
+            return before.rpartition(".<locals>.")[2]
+    return name_of(thing)
+
+
+def file_of(code: CodeType) -> str:
+    """Name a code's file relative to where it was imported from.
+
+    Only by comparing text: to ask the disk would block the loop.
+    """
+    path = PurePath(code.co_filename)
+    if not path.is_absolute():
+        return code.co_filename
+    roots = [each for each in sys.path if path.is_relative_to(each)]
+    if not roots:
+        return path.name
+    return path.relative_to(max(roots, key=len)).as_posix()
+
+
+def innermost(error: BaseException) -> tuple[CodeType, int] | None:
+    """Give the code and line in which an exception was raised, if known."""
+    trace: TracebackType | None = BaseException.__traceback__.__get__(error)
+    if trace is None:
+        return None
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace.tb_frame.f_code, trace.tb_lineno
+
+
+def message_of(error: BaseException) -> str:
+    """Give an exception's text, of its plain arguments only.
+
+    `str(error)` would run a `__str__` of the user's, or the `repr` of a user's
+    object among the arguments.
+    """
+    args = BaseException.args.__get__(error)
+    own = attributes(error)
+    if type(own.get("status_code")) is int and type(own.get("detail")) is str:
+        return f"{own['status_code']}: {own['detail']}"
+    if isinstance(error, OSError) and type(error.strerror) is str:
+        file = error.filename
+        return error.strerror + (f": {file}" if type(file) is str else "")
+    return ", ".join(str(each) for each in args if type(each) in PLAIN)
+
+
+class Slot:
+    """A place that holds a layer and can be made to hold another."""
+
+    def __init__(self, put: Callable[[Any], object]) -> None:
+        self._put = put
+
+    def write(self, thing: object) -> bool:
+        """Put something there; False where the place doesn't let us."""
+        try:
+            self._put(thing)
+        except (AttributeError, TypeError):
+            return False
+        return True
+
+
+Step = tuple[Slot | None, Any]
+"""What stood on the way, and the slot it was found in (None: read-only)."""
+
+
+def find(
+    start: object,
+    wanted: Callable[[Any], bool],
+    excluded: object = None,
+) -> list[Step] | None:
+    """Search from an object through its references for one that is wanted.
+
+    Depth first, the usual names before others, so that every layer between
+    lies on the way. Known targets only: to follow `.app` blindly would lead
+    through an adapter into a WSGI app.
+
+    Args:
+        start: Where the search begins.
+        wanted: Says of an object whether the search is for it.
+        excluded: Not looked into: the app that owns all the layers, to which
+            a middleware may keep a reference.
+
+    Returns:
+        The objects on the way, `start` first, the wanted one last; None if
+        it was not found.
+    """
+    Way = tuple[Slot | None, Any, Any]  # noqa: N806 - a type: slot, thing, way
+    first: Way = (None, start, None)
+    ways = [first]
+    seen: set[int] = {id(excluded)}
+    for _ in range(LOOKS):
+        if not ways:
+            return None
+        way = ways.pop()
+        thing = way[1]
+        if wanted(thing):
+            return _steps(way)
+        if id(thing) in seen or isinstance(thing, LEAVES):
+            continue
+        seen.add(id(thing))
+        ways += [(*step, way) for step in reversed(list(_references(thing)))]
+    return None
+
+
+def _steps(way: Any) -> list[Step]:
+    steps: list[Step] = []
+    while way is not None:
+        steps.insert(0, (way[0], way[1]))
+        way = way[2]
+    return steps
+
+
+def _references(thing: Any) -> Iterator[Step]:
+    match thing:
+        case MethodType():
+            yield None, thing.__self__
+        case functools.partial():
+            yield from ((None, each) for each in thing.args)
+            yield from ((None, each) for each in thing.keywords.values())
+            yield None, thing.func
+        case FunctionType():
+            for cell in thing.__closure__ or ():
+                yield from _content(cell)
+        case type():
+            return
+        case _:
+            own = attributes(thing)
+            for name in sorted(own, key=_usual):
+                yield Slot(functools.partial(_set, thing, name)), own[name]
+            yield from _slots(thing)
+
+
+def _usual(name: object) -> int:
+    return FIRST.index(name) if name in FIRST else len(FIRST)
+
+
+def _set(thing: object, name: str, value: object) -> None:
+    object.__setattr__(thing, name, value)
+
+
+def _slots(thing: object) -> Iterator[Step]:
+    for owner in type(thing).__mro__:
+        for member in list(owner.__dict__.values()):
+            if type(member) is MemberDescriptorType:
+                try:
+                    held = member.__get__(thing)
+                except AttributeError:
+                    continue
+                put = functools.partial(member.__set__, thing)
+                yield Slot(put), held
+
+
+def _content(cell: CellType) -> Iterator[Step]:
+    try:
+        held = cell.cell_contents
+    except ValueError:  # empty: its variable has no value yet
+        return
+
+    yield Slot(functools.partial(_fill, cell)), held
+
+
+def _fill(cell: CellType, value: object) -> None:
+    cell.cell_contents = value

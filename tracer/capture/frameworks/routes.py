@@ -1,0 +1,372 @@
+"""Routing made visible: the verdict of each route, and who serves.
+
+A class of routes is patched when a router is about to look through its
+routes, the function behind a route when the route is about to handle.
+"""
+
+import functools
+from types import FunctionType, MethodType
+from typing import Any
+
+from starlette._utils import get_route_path
+from starlette.applications import Starlette
+from starlette.endpoints import HTTPEndpoint, WebSocketEndpoint
+from starlette.routing import (
+    BaseRoute,
+    Host,
+    Match,
+    Mount,
+    Route,
+    Router,
+    WebSocketRoute,
+)
+
+from tracer.capture import redact
+from tracer.capture.frameworks.look import (
+    Memo,
+    Slot,
+    Step,
+    attributes,
+    find,
+    layer_name,
+)
+from tracer.capture.frameworks.patch import (
+    Stage,
+    bind,
+    is_ours,
+    patch,
+    wrap,
+)
+from tracer.capture.frameworks.stages import (
+    AppStage,
+    EndpointInstanceStage,
+    EndpointMethodStage,
+    EndpointStage,
+    Mode,
+    enter_app,
+    leave_app,
+)
+from tracer.capture.frameworks.stack import watch_layers
+from tracer.capture.frameworks.trail import Scope, raised, trail_of
+from tracer.capture.probe import Note
+from tracer.capture.sources import place
+from tracer.events import (
+    RouteHandle,
+    RouteMatch,
+    RouterDefault,
+    RouterEnter,
+)
+
+LABELS: Memo[str] = Memo()
+PREPARED: Memo[bool] = Memo()
+_route_classes: set[type] = set()
+
+VERBS = (
+    "get", "head", "post", "put", "patch", "delete", "options", "query",
+    "method_not_allowed",
+)  # fmt: skip
+
+
+def label_of(route: object) -> str:
+    """Describe a route: `GET /items/{id}`, `Mount /static`."""
+    known = LABELS.get(route)
+    if known is None:
+        known = LABELS.put(route, _describe(route))
+    return known
+
+
+def _describe(route: object) -> str:
+    own = attributes(route)
+    path = own.get("path", own.get("host"))
+    text = path if isinstance(path, str) else ""
+    if isinstance(route, Route) or "methods" in own:
+        methods = own.get("methods") or ()
+        named = sorted(each for each in methods if isinstance(each, str))
+        if "GET" in named and "HEAD" in named:
+            named.remove("HEAD")  # Starlette adds it to every GET
+        return f"{','.join(named)} {text}".strip()
+    if isinstance(route, WebSocketRoute):
+        return f"WebSocket {text}"
+    return f"{type(route).__name__} {text}".strip()
+
+
+def _hidden(path: str) -> str:
+    # Bytes are searched much faster, and a path is ASCII as a rule.
+    return redact.path(path.encode()) if path.isascii() else redact.text(path)
+
+
+class RouterStage(Stage):
+    """`Router.app`: the search for the route that fits."""
+
+    def enter(self, note: Note, args: tuple[Any, ...]) -> object:
+        router, scope = args[0], args[1]
+        if not self.outermost(router):
+            return None
+        trail = trail_of(note)
+        trail.routing = scope
+        trail.redirecting = False
+        path = ""
+        if scope["type"] != "lifespan":
+            path = _hidden(get_route_path(scope))
+        routes = attributes(router).get("routes", ())
+        note(RouterEnter, self.where, scope["type"], path, len(routes))
+        return router
+
+
+class DefaultStage(Stage):
+    """`Router.not_found`, or what the user put in its place."""
+
+    def enter(self, note: Note, args: tuple[Any, ...]) -> object:
+        if self.owner is not None and not self.outermost(args[0]):
+            return None
+        note(RouterDefault, self.where)
+        return args
+
+
+class MatchStage(Stage):
+    """`matches` of a route: the router's question and its answer."""
+
+    def enter(self, note: Note, args: tuple[Any, ...]) -> object:
+        if not self.outermost(args[0]):
+            return None
+        return args
+
+    def leave(self, note: Note, token: Any, result: Any) -> None:
+        route, scope = token[0], token[1]
+        match: Match = result[0]
+        trail = trail_of(note)
+        first = trail.routing is None or scope is trail.routing
+        if not first and match is not Match.NONE:
+            trail.redirecting = True
+        scan = 1 if first else 2
+        note(RouteMatch, self.where, self.label(route, scope), match.name, scan)
+
+    def label(self, route: object, scope: Scope) -> str:
+        """Describe the route as it is mounted in this scope."""
+        context = scope.get("fastapi", {}).get("effective_route_context")
+        if context is not None and (
+            attributes(context).get("original_route") is route
+        ):
+            return label_of(context)  # FastAPI's, with the router's prefix
+        return label_of(route)
+
+
+class HandleStage(Stage):
+    """`handle` of a route: the one that was chosen."""
+
+    def enter(self, note: Note, args: tuple[Any, ...]) -> object:
+        route, scope = args[0], args[1]
+        if not self.outermost(route):
+            return None
+        if PREPARED.get(route) is None:
+            PREPARED.put(route, True)
+            prepare_route(route)
+        names = tuple(map(str, scope.get("path_params", ())))
+        note(RouteHandle, self.where, label_of(route), names)
+        trail = trail_of(note)
+        trail.serving = isinstance(route, (Route, WebSocketRoute))
+        app = attributes(route).get("app")
+        if isinstance(route, (Mount, Host)) and _is_bare(app):
+            # The slot is the user's to look at (`mount.app`), so the
+            # function in it stays; handle() does nothing but call it.
+            return enter_app(note, place(app), layer_name(app), scope)
+        return route
+
+    def leave(self, note: Note, token: Any, result: object) -> None:
+        trail_of(note).serving = False
+        if type(token) is tuple:
+            leave_app(note, token)
+
+    def fail(self, note: Note, token: Any, error: BaseException) -> None:
+        trail_of(note).serving = False
+        if type(token) is tuple:
+            leave_app(note, token, error)
+        else:
+            raised(note, error)
+
+
+def _is_bare(app: object) -> bool:
+    return isinstance(
+        app, (FunctionType, MethodType, functools.partial)
+    ) and not is_ours(app)
+
+
+def prepare_router(router: Router) -> None:
+    """Make a router's routes visible, and what it bound before we came."""
+    own = attributes(router)
+    if PREPARED.get(router) is None:
+        PREPARED.put(router, True)
+        patch(type(router), "app", RouterStage)
+        patch(type(router), "not_found", DefaultStage)
+        _bind_again(router, own)
+    for route in own.get("routes", ()):
+        if type(route) not in _route_classes:
+            watch_route_class(type(route))
+
+
+def watch_route_class(cls: type) -> None:
+    """Make a class of routes visible."""
+    _route_classes.add(cls)
+    patch(cls, "matches", MatchStage)
+    patch(cls, "handle", HandleStage)
+
+
+def forget() -> None:
+    """Look at every router and route anew."""
+    _route_classes.clear()
+    PREPARED.clear()
+
+
+def _bind_again(router: Router, own: dict[str, Any]) -> None:
+    """Renew the bound methods that `Router.__init__` kept."""
+
+    def is_app(thing: object) -> bool:
+        return (
+            isinstance(thing, MethodType)
+            and thing.__self__ is router
+            and thing.__name__ == "app"
+        )
+
+    stack = own.get("middleware_stack")
+    way = find(stack, is_app)
+    if way is not None:
+        way[0] = (
+            Slot(functools.partial(setattr, router, "middleware_stack")),
+            stack,
+        )
+        watch_layers(way[:-1])
+        slot, method = way[-1]
+        again = bind(router, method)
+        if again is not None and slot is not None:
+            slot.write(again)
+    default = own.get("default")
+    if isinstance(default, MethodType) and default.__self__ is router:
+        router.default = bind(router, default) or default
+    elif isinstance(default, FunctionType) and not is_ours(default):
+        router.default = wrap(default, DefaultStage(default))
+    elif default is not None and not is_ours(default):
+        patch(type(default), "__call__", DefaultStage)
+
+
+def prepare_route(route: BaseRoute) -> None:
+    """Make visible what stands behind a route, before it is called."""
+    app = attributes(route).get("app")
+    if isinstance(route, (Mount, Host)):
+        watch_mounted(app, attributes(route).get("_base_app", app))
+    elif isinstance(route, (Route, WebSocketRoute)):
+        slot = Slot(functools.partial(setattr, route, "app"))
+        way = find(app, _is_endpoint_app)
+        if way is None:
+            _watch_raw_endpoint(route, slot, app)
+            return
+        way[0] = slot, app
+        watch_layers(way[:-1])
+        _watch_function(way[-1][1])
+
+
+def watch_mounted(app: object, base: object) -> None:
+    """Make a mounted app visible, and the middleware around it."""
+    way = find(app, lambda thing: thing is base) or [(None, app)]
+    inner = find(base, is_router)
+    if inner is not None:
+        watch_layers([*way[:-1], *inner[:-1]])
+        return
+    watch_layers(way[:-1])
+    if not _is_bare(base) and not isinstance(base, type):
+        patch(type(base), "__call__", AppStage)
+
+
+def is_router(thing: object) -> bool:
+    """Say whether something is an app that speaks for itself."""
+    return isinstance(thing, (Starlette, Router))
+
+
+def _is_endpoint_app(thing: object) -> bool:
+    return isinstance(thing, FunctionType) and thing.__qualname__ in (
+        "request_response.<locals>.app",
+        "websocket_session.<locals>.app",
+    )
+
+
+def _watch_function(app: FunctionType) -> None:
+    """Put a stage around the user's function in its closure cell.
+
+    `route.endpoint` and `scope["endpoint"]` stay what they are.
+    """
+    free = dict(
+        zip(app.__code__.co_freevars, app.__closure__ or (), strict=True)
+    )
+    cell = free.get("f") or free.get("func")
+    if cell is None:
+        return
+    held = cell.cell_contents
+    if is_ours(held) or _is_fastapis(held):
+        return
+    if isinstance(held, functools.partial) and _hops(held):
+        call = held.args[0]
+        if is_ours(call):
+            return
+        inside = wrap(call, EndpointStage(call, "threadpool"))
+        cell.cell_contents = functools.partial(held.func, inside)
+    else:
+        cell.cell_contents = wrap_async(held)
+
+
+def wrap_async(call: Any) -> Any:
+    """Put a stage around an async endpoint, whatever sort of callable."""
+    stage = EndpointStage(call, "async")
+
+    async def awaited(*args: Any, **kwargs: Any) -> Any:
+        return await call(*args, **kwargs)
+
+    plain = isinstance(call, FunctionType)
+    return wrap(call if plain else awaited, stage)
+
+
+def _hops(held: functools.partial[Any]) -> bool:
+    """Say whether a partial is `run_in_threadpool` with a function."""
+    return getattr(held.func, "__name__", "") == "run_in_threadpool"
+
+
+def _is_fastapis(held: object) -> bool:
+    """Say whether it is FastAPI's own function around the user's."""
+    return isinstance(held, FunctionType) and held.__qualname__ in (
+        "get_request_handler.<locals>.app",
+        "get_websocket_app.<locals>.app",
+    )
+
+
+def _watch_raw_endpoint(route: BaseRoute, slot: Slot, app: Any) -> None:
+    """Make a class or an instance visible that serves as an ASGI app."""
+    base = attributes(route).get("endpoint")
+    while isinstance(base, functools.partial):
+        base = base.func
+    way: list[Step] = find(app, lambda thing: thing is base) or []
+    if way:
+        way[0] = slot, app
+        watch_layers(way[:-1])
+    if isinstance(base, type):
+        _watch_class(base)
+    elif base is not None and not is_router(base):
+        patch(type(base), "__call__", _raw_instance)
+
+
+def _watch_class(cls: type) -> None:
+    if issubclass(cls, HTTPEndpoint):
+        for verb in VERBS:
+            patch(cls, verb, _verb)
+    elif issubclass(cls, WebSocketEndpoint):
+        patch(cls, "dispatch", _verb)
+
+
+def _verb(call: FunctionType, owner: type, method: str) -> EndpointMethodStage:
+    import inspect
+
+    mode: Mode = "async" if inspect.iscoroutinefunction(call) else "threadpool"
+    return EndpointMethodStage(call, owner, method, mode)
+
+
+def _raw_instance(
+    call: FunctionType, owner: type, method: str
+) -> EndpointInstanceStage:
+    return EndpointInstanceStage(call, owner, method, "raw")

@@ -1,0 +1,286 @@
+"""An app is given an observer: `instrument`, and its inner sister `watch`.
+
+Here it is decided whose request a call belongs to. Our own server says so
+itself, before it calls the app; under any other server each call of the app
+from outside is a request, and what passes through `receive` and `send` is
+seen here.
+"""
+
+import asyncio
+import logging
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from starlette.applications import Starlette
+
+from tracer.capture import sources
+from tracer.capture.frameworks import routes, stack, starlette
+from tracer.capture.frameworks.look import Memo, attributes, file_of, find
+from tracer.capture.frameworks.stages import enter_app, leave_app
+from tracer.capture.frameworks.starlette import (
+    WATCHED,
+    App,
+    Receive,
+    Scope,
+    Send,
+    begin,
+)
+from tracer.capture.probe import CURRENT, Emit, Note, Probe
+from tracer.events import (
+    AppSnapshot,
+    Event,
+    ReceiveCall,
+    ReceiveReturn,
+    SendCall,
+    SendReturn,
+    Source,
+)
+
+log = logging.getLogger("asgi_trace")
+
+
+def is_new(note: Note | None, scope: Scope) -> bool:
+    """Say whether a call from outside begins a request of its own.
+
+    The context of a request may be inherited by the next one on the same
+    connection: a reader that is resumed in a request's task runs in that
+    task's context (CPython #140947). A server's scope never has an `app` in
+    it, and that of an app below another always does. Our own server gives
+    each request a note that has entered no app yet.
+    """
+    if note is None:
+        return True
+    trail = note.trail
+    if trail is None or trail.scope is scope:
+        return False
+    return "app" not in scope
+
+
+def server_for(probe: Probe) -> Callable[..., Any]:
+    """Make what calls an app from outside, beginning a trace if need be."""
+
+    async def serve(
+        call: App, scope: Scope, receive: Receive, send: Send
+    ) -> Any:
+        before = CURRENT.get()
+        if not is_new(before, scope):
+            return await call(scope, receive, send)
+        kind = scope["type"]
+        req = None if kind == "lifespan" else probe.next_req()
+        note = Note(probe, req=req)
+        begin(note, scope)
+        if kind == "http":
+            receive, send = _receive(note, receive), _send(note, send)
+        CURRENT.set(note)
+        try:
+            return await call(scope, receive, send)
+        finally:
+            CURRENT.set(before)
+
+    return serve
+
+
+def _receive(note: Note, receive: Receive) -> Receive:
+    where = sources.place(receive)
+
+    async def traced() -> Any:
+        note(ReceiveCall, where, None)
+        message = await receive()
+        if type(message) is dict:
+            body = message.get("body", b"")
+            more = bool(message.get("more_body", False))
+            kind = message.get("type")
+            note(ReceiveReturn, where, kind, len(body), more)
+        return message
+
+    return traced
+
+
+def _send(note: Note, send: Send) -> Send:
+    where = sources.place(send)
+
+    async def traced(message: Any) -> Any:
+        kind = n = more = status = None
+        if type(message) is dict:
+            kind = message.get("type")
+        if kind == "http.response.start":
+            status = message.get("status")
+        elif kind == "http.response.body":
+            n = len(message.get("body", b""))
+            more = bool(message.get("more_body", False))
+        note(SendCall, where, str(kind), n, more, status)
+        result = await send(message)
+        note(SendReturn, where, str(kind))
+        return result
+
+    return traced
+
+
+class Served:
+    """An app that can't be watched from inside, with an observer around it."""
+
+    def __init__(self, app: App, serve: Callable[..., Any]) -> None:
+        self.app = app
+        self._serve = serve
+        self._way = find(app, routes.is_router)
+        if self._way is None:
+            self._name, self._where = stack.describe(app)
+            self._call = self._entered
+        else:
+            # What stands around a Starlette app is middleware.
+            stack.watch_layers(self._way[:-1])
+            self._call = app
+            if isinstance(app, stack.FUNCTIONS):
+                self._call = stack.watched_function(app)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
+        return await self._serve(self._call, scope, receive, send)
+
+    async def _entered(self, scope: Scope, receive: Receive, send: Send) -> Any:
+        note = CURRENT.get()
+        if note is None:
+            return await self.app(scope, receive, send)
+        begin(note, scope)
+        app = enter_app(note, self._where, self._name, scope)
+        try:
+            result = await self.app(scope, receive, send)
+        except BaseException as error:
+            leave_app(note, app, error)
+            raise
+        leave_app(note, app)
+        return result
+
+
+class Emitter:
+    """Gives each event to those who asked for it, source places first.
+
+    What they raise goes to the log, once, and never to the app.
+    """
+
+    def __init__(self) -> None:
+        self.emits: tuple[Emit, ...] = ()
+        self._told: dict[int, object] = {}
+        self._complained = False
+
+    def __call__(self, event: Event) -> None:
+        where = event.where
+        if where is not None and where not in self._told:
+            me = object()
+            if self._told.setdefault(where, me) is me:
+                self._give(source_of(where, event))
+        self._give(event)
+
+    def add(self, emit: Emit) -> None:
+        """Give events to one more; those who joined late lack no source."""
+        if emit not in self.emits:
+            self.emits = (*self.emits, emit)
+            self._told.clear()
+
+    def _give(self, event: Event) -> None:
+        for emit in self.emits:
+            try:
+                emit(event)
+            except Exception:  # noqa: BLE001 - it is not the app's fault
+                if not self._complained:
+                    self._complained = True
+                    log.exception("emit() raised; events may be lost")
+
+
+def source_of(where: int, event: Event) -> Source:
+    """Describe a place without reading from the disk.
+
+    It may be asked for on a running loop: files were read by `instrument`,
+    and a place in any other file has no text.
+    """
+    code = sources.code_at(where)
+    return Source(
+        where,
+        file_of(code),
+        code.co_firstlineno,
+        code.co_qualname,
+        sources.text_of(code, sources.snapshot_of(code.co_filename)),
+        t=event.t,
+        thread=event.thread,
+    )
+
+
+_served: Memo[Any] = Memo()
+_emitters: Memo[Emitter] = Memo()
+_lock = threading.Lock()
+
+
+def instrument(app: Any, emit: Emit) -> Any:
+    """Have an app's events given to `emit`; see `tracer.instrument`."""
+    with _lock:
+        emitter = _emitters.get(app)
+        if emitter is None:
+            emitter = _emitters.put(app, Emitter())
+        emitter.add(emit)
+        served = _served.get(app)
+        if served is not None:
+            return served
+        _snapshot_sources(app)
+        served = watch(app, Probe(emitter))
+        _emitters.put(served, emitter)
+        _served.put(app, served)
+        return _served.put(served, served)
+
+
+def watch(app: Any, probe: Probe) -> Any:
+    """Make an app visible to a probe, and say what stood before we came.
+
+    Our own server calls it with its own probe, once, before it serves. The
+    notes of its requests are in `CURRENT` by the time the app is called.
+
+    Args:
+        app: Any ASGI app.
+        probe: Gets its events.
+
+    Returns:
+        The app to serve: the same object for Starlette and its heirs,
+        FastAPI among them.
+    """
+    starlette.install()
+    Note(probe)(AppSnapshot, None, *starlette.snapshot(app))
+    serve = server_for(probe)
+    if isinstance(app, Starlette):
+        starlette.watch_class(type(app))
+        WATCHED.put(app, serve)
+        return app
+    return Served(app, serve)
+
+
+def uninstrument() -> None:
+    """Put the frameworks back as they were; for tests."""
+    starlette.uninstall()
+    _served.clear()
+    _emitters.clear()
+
+
+def _snapshot_sources(app: object) -> None:
+    """Read the texts that events may point to, unless a loop waits for us."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        sources.snapshot(_files(app))
+
+
+def _files(app: object) -> set[str]:
+    """Name the files of the frameworks, and those of the app's functions."""
+    files = set()
+    for name, module in list(sys.modules.items()):
+        if name.partition(".")[0] in {"starlette", "fastapi"}:
+            files.add(attributes(module).get("__file__"))
+    own = attributes(app)
+    router = own.get("router") if isinstance(app, Starlette) else app
+    things: list[object] = [app, type(app)]
+    for route in attributes(router).get("routes") or ():
+        things.append(attributes(route).get("endpoint"))
+    for each in own.get("user_middleware") or ():
+        things.append(attributes(each).get("cls"))
+        things.append(attributes(each).get("kwargs", {}).get("dispatch"))
+    codes = [sources.code_of(each) for each in things]
+    files |= {each.co_filename for each in codes if each is not None}
+    return {each for each in files if type(each) is str}

@@ -1,0 +1,297 @@
+"""The stages of an app: middleware, endpoint, response, background, handler.
+
+Each class says what is said when one kind of call begins and ends; `patch`
+puts them around the calls, `stack` and `routes` find out where.
+"""
+
+from collections.abc import Callable
+from types import FunctionType
+from typing import Any, ClassVar, Literal
+
+from starlette.background import BackgroundTask
+from starlette.middleware.base import BaseHTTPMiddleware
+from starlette.responses import RedirectResponse, Response
+
+from tracer.capture import redact
+from tracer.capture.frameworks.look import (
+    Memo,
+    attributes,
+    layer_name,
+    name_of,
+)
+from tracer.capture.frameworks.patch import ASGI_ARGUMENTS, Stage, patch
+from tracer.capture.frameworks.trail import raised, trail_of
+from tracer.capture.probe import Note
+from tracer.capture.sources import place
+from tracer.events import (
+    AppEnter,
+    AppExit,
+    BackgroundEnd,
+    BackgroundStart,
+    EndpointEnter,
+    EndpointExit,
+    ExceptionHandled,
+    MiddlewareEnter,
+    MiddlewareExit,
+    ResponseCall,
+    RouterRedirect,
+)
+
+Form = Literal["function", "class", "instance"]
+Mode = Literal["async", "threadpool", "raw"]
+
+LAYERS: Memo[tuple[str, int | None]] = Memo()
+"""Name and place of layers whose class alone doesn't say who they are."""
+
+
+class LayerStage(Stage):
+    """A middleware, by its class's `__call__`."""
+
+    awaitable = True
+
+    def enter(self, note: Note, args: tuple[Any, ...]) -> object:
+        if len(args) != ASGI_ARGUMENTS + 1 or not self.outermost(args[0]):
+            return None
+        label = LAYERS.get(args[0])
+        if label is None:
+            label = LAYERS.put(args[0], describe_layer(args[0], self.where))
+        return self.begin(note, label)
+
+    def begin(self, note: Note, label: tuple[str, int | None]) -> object:
+        trail = trail_of(note)
+        depth = trail.depth
+        note(MiddlewareEnter, label[1], label[0], depth)
+        trail.depth = depth + 1
+        return label[0], label[1], depth
+
+    def leave(self, note: Note, token: Any, result: object) -> None:
+        name, where, depth = token
+        trail = trail_of(note)
+        trail.depth = depth
+        # Whatever was raised further in was dealt with: the next exception
+        # may get the same id.
+        trail.seen = 0
+        note(MiddlewareExit, where, name, depth)
+
+    def fail(self, note: Note, token: Any, error: BaseException) -> None:
+        name, where, depth = token
+        trail_of(note).depth = depth
+        note(MiddlewareExit, where, name, depth, raised(note, error))
+
+
+class LayerFunctionStage(LayerStage):
+    """A middleware that is a function, a partial or a bound method."""
+
+    def __init__(self, call: Callable[..., Any]) -> None:
+        super().__init__(call)
+        self.label = layer_name(call), self.where
+
+    def enter(self, note: Note, args: tuple[Any, ...]) -> object:
+        if len(args) != ASGI_ARGUMENTS:
+            return None
+        return self.begin(note, self.label)
+
+
+def describe_layer(layer: object, where: int | None) -> tuple[str, int | None]:
+    """Name a middleware and give its place: the user's code where it can.
+
+    `BaseHTTPMiddleware` calls a function or a method of the user's.
+    """
+    name = type(layer).__name__
+    if isinstance(layer, BaseHTTPMiddleware):
+        dispatch = attributes(layer).get("dispatch_func")
+        if type(layer) is BaseHTTPMiddleware:
+            name = f"{name}({layer_name(dispatch)})"
+        where = place(dispatch)
+    return name, where
+
+
+class AppStage(Stage):
+    """An app that is neither Starlette nor a function: its `__call__`."""
+
+    awaitable = True
+
+    def enter(self, note: Note, args: tuple[Any, ...]) -> object:
+        if len(args) != ASGI_ARGUMENTS + 1 or not self.outermost(args[0]):
+            return None
+        return enter_app(note, self.where, type(args[0]).__name__, args[1])
+
+    def leave(self, note: Note, token: Any, result: object) -> None:
+        leave_app(note, token)
+
+    def fail(self, note: Note, token: Any, error: BaseException) -> None:
+        leave_app(note, token, error)
+
+
+App = tuple[str, int | None]
+
+
+def enter_app(note: Note, where: int | None, name: str, scope: Any) -> App:
+    """Say that an app is called."""
+    note(AppEnter, where, name, scope["type"])
+    return name, where
+
+
+def leave_app(note: Note, app: App, error: BaseException | None = None) -> None:
+    """Say that it returned, or raised."""
+    name, where = app
+    if error is None:
+        trail_of(note).seen = 0
+        note(AppExit, where, name)
+    else:
+        note(AppExit, where, name, raised(note, error))
+
+
+class EndpointStage(Stage):
+    """The user's function that makes the response."""
+
+    form: ClassVar[Form] = "function"
+
+    def __init__(
+        self, call: Callable[..., Any], mode: Mode, name: str | None = None
+    ) -> None:
+        super().__init__(call)
+        self.name = name_of(call) if name is None else name
+        self.mode = mode
+
+    def enter(self, note: Note, args: tuple[Any, ...]) -> object:
+        note(EndpointEnter, self.where, self.name, self.form, self.mode)
+        return self.name
+
+    def leave(self, note: Note, token: Any, result: object) -> None:
+        watch_response(result)
+        note(EndpointExit, self.where, token, type(result).__name__)
+
+    def fail(self, note: Note, token: Any, error: BaseException) -> None:
+        note(EndpointExit, self.where, token, None, raised(note, error))
+
+
+class EndpointMethodStage(EndpointStage):
+    """A method of an endpoint class: `HTTPEndpoint.get` and its like."""
+
+    form = "class"
+
+    def __init__(
+        self, call: FunctionType, owner: type, method: str, mode: Mode
+    ) -> None:
+        super().__init__(call, mode)
+        self.owner = owner
+        self.method = method
+
+    def enter(self, note: Note, args: tuple[Any, ...]) -> object:
+        if not args or not self.outermost(args[0]):
+            return None
+        name = f"{type(args[0]).__name__}.{self.method}"
+        if self.method in ("__call__", "__await__", "dispatch"):
+            name = type(args[0]).__name__
+        note(EndpointEnter, self.where, name, self.form, self.mode)
+        return name
+
+
+class EndpointInstanceStage(EndpointMethodStage):
+    """A callable instance as endpoint: it gets scope, receive and send."""
+
+    form = "instance"
+    awaitable = True
+
+    def leave(self, note: Note, token: Any, result: object) -> None:
+        note(EndpointExit, self.where, token)
+
+
+class ResponseStage(Stage):
+    """A Response object's `__call__`, which sends the messages."""
+
+    def enter(self, note: Note, args: tuple[Any, ...]) -> object:
+        response = args[0]
+        if not self.outermost(response):
+            return None
+        own = attributes(response)
+        trail = trail_of(note)
+        if trail.redirecting and isinstance(response, RedirectResponse):
+            trail.redirecting = False
+            for name, value in own.get("raw_headers", ()):
+                if name == b"location":
+                    note(RouterRedirect, self.where, redact.target(value))
+        status = own.get("status_code")
+        number = int(status) if isinstance(status, int) else 0
+        note(ResponseCall, self.where, type(response).__name__, number)
+        return response
+
+
+def watch_response(thing: object) -> None:
+    """Make the class of a response visible, if it isn't yet."""
+    if type(thing) not in _responses and isinstance(thing, Response):
+        _responses.add(type(thing))
+        patch(type(thing), "__call__", ResponseStage)
+
+
+_responses: set[type] = set()
+
+
+def watch_responses() -> None:
+    """Make all Response classes visible that exist by now."""
+    _responses.clear()
+    ways: list[type] = [Response]
+    while ways:
+        cls = ways.pop()
+        ways += type.__subclasses__(cls)
+        patch(cls, "__call__", ResponseStage)
+
+
+class BackgroundStage(Stage):
+    """A background task, after the response has gone."""
+
+    def enter(self, note: Note, args: tuple[Any, ...]) -> object:
+        task: BackgroundTask = args[0]
+        if not self.outermost(task):
+            return None
+        call = attributes(task).get("func")
+        name, where = name_of(call), place(call)
+        note(BackgroundStart, where, name)
+        return name, where
+
+    def leave(self, note: Note, token: Any, result: object) -> None:
+        note(BackgroundEnd, token[1], token[0])
+
+    def fail(self, note: Note, token: Any, error: BaseException) -> None:
+        note(BackgroundEnd, token[1], token[0], raised(note, error))
+
+
+class HandlerStage(Stage):
+    """A handler that makes a response of an exception.
+
+    `request_response` looks for a handler before ExceptionMiddleware does,
+    among the same ones: who calls it is known from where the request is.
+    """
+
+    def __init__(
+        self, call: Callable[..., Any], by: str, raised_again: bool = False
+    ) -> None:
+        super().__init__(call)
+        self.name = name_of(call)
+        self.by = by
+        self.raised_again = raised_again
+
+    def enter(self, note: Note, args: tuple[Any, ...]) -> object:
+        if not args or not isinstance(args[-1], BaseException):
+            return None
+        name = raised(note, args[-1])
+        by = self.by
+        if not self.raised_again and trail_of(note).serving:
+            by = "request_response"
+        note(
+            ExceptionHandled, self.where, name, by, self.name,
+            self.raised_again,
+        )  # fmt: skip
+        return name
+
+    def leave(self, note: Note, token: Any, result: object) -> None:
+        watch_response(result)
+
+
+class ErrorPageStage(HandlerStage):
+    """The answers that ServerErrorMiddleware has of its own."""
+
+    def __init__(self, call: FunctionType, owner: type, method: str) -> None:
+        super().__init__(call, owner.__name__, raised_again=True)
+        self.name = method

@@ -1,0 +1,172 @@
+"""Starlette made visible: which classes are patched, and when.
+
+The classes that every app has are patched at once, those of the user's
+middleware, routes and responses when they are first met.
+"""
+
+import functools
+import threading
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.background import BackgroundTask
+from starlette.middleware.base import BaseHTTPMiddleware
+from starlette.middleware.errors import ServerErrorMiddleware
+from starlette.routing import Router
+
+from tracer.capture.frameworks import fastapi, routes
+from tracer.capture.frameworks.look import (
+    Memo,
+    attributes,
+    layer_name,
+    name_of,
+)
+from tracer.capture.frameworks.patch import Stage, patch, restore
+from tracer.capture.frameworks.stack import (
+    handlers_of,
+    key_name,
+    watch_stack,
+)
+from tracer.capture.frameworks.stages import (
+    BackgroundStage,
+    ErrorPageStage,
+    enter_app,
+    leave_app,
+    watch_responses,
+)
+from tracer.capture.frameworks.threads import watch_threads
+from tracer.capture.frameworks.trail import begin
+from tracer.capture.probe import Note
+from tracer.events import StackBuilt
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Any]]
+Send = Callable[[Any], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[Any]]
+
+WATCHED: Memo[Callable[..., Any]] = Memo()
+"""What serves an app that was given to `instrument` or `watch`.
+
+It is called with a coroutine function, scope, receive and send, and begins a
+trace, unless one has begun.
+"""
+BUILT: Memo[bool] = Memo()
+"""Apps whose middleware were looked at."""
+
+
+class StarletteStage(Stage):
+    """`Starlette.__call__`: where a trace may begin, and an app is entered."""
+
+    def around(self, made: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(made)
+        async def traced(app: Any, *args: Any, **kwargs: Any) -> Any:
+            serve = WATCHED.get(app)
+            if serve is None or len(args) != 3:  # noqa: PLR2004 - ASGI's
+                return await made(app, *args, **kwargs)
+            return await serve(functools.partial(made, app), *args)
+
+        return traced
+
+    def enter(self, note: Note, args: tuple[Any, ...]) -> object:
+        app, scope = args[0], args[1]
+        if not self.outermost(app):
+            return None
+        begin(note, scope)
+        stack = attributes(app).get("middleware_stack")
+        if stack is not None and BUILT.get(app) is None:
+            BUILT.put(app, True)
+            watch_stack(app, stack)
+        return enter_app(note, self.where, type(app).__name__, scope)
+
+    def leave(self, note: Note, token: Any, result: object) -> None:
+        leave_app(note, token)
+
+    def fail(self, note: Note, token: Any, error: BaseException) -> None:
+        leave_app(note, token, error)
+
+
+class BuildStage(Stage):
+    """`Starlette.build_middleware_stack`, at the first call of an app."""
+
+    def enter(self, note: Note, args: tuple[Any, ...]) -> object:
+        return args[0] if self.outermost(args[0]) else None
+
+    def leave(self, note: Note, token: Any, result: object) -> None:
+        app: Starlette = token
+        handlers = handlers_of(app, result)
+        layers = watch_stack(app, result)
+        BUILT.put(app, True)
+        note(StackBuilt, self.where, layers, handlers)
+
+
+class PrepareStage(Stage):
+    """`Router.__call__`: says nothing; the last moment to look at routes."""
+
+    def enter(self, note: Note, args: tuple[Any, ...]) -> object:
+        routes.prepare_router(args[0])
+        return None
+
+
+def watch_class(cls: type) -> None:
+    """Make a class of apps visible: Starlette, Router, and their heirs."""
+    if issubclass(cls, Starlette):
+        patch(cls, "__call__", StarletteStage)
+        patch(cls, "build_middleware_stack", BuildStage)
+    elif issubclass(cls, Router):
+        patch(cls, "__call__", PrepareStage)
+
+
+_lock = threading.Lock()
+
+
+def install() -> None:
+    """Make the classes visible that every app has. Once is enough."""
+    with _lock:
+        watch_class(Starlette)
+        watch_class(Router)
+        watch_responses()
+        patch(BackgroundTask, "__call__", BackgroundStage)
+        for page in ("error_response", "debug_response"):
+            patch(ServerErrorMiddleware, page, ErrorPageStage)
+        watch_threads()
+        fastapi.install()
+
+
+def uninstall() -> None:
+    """Put everything back but what stands in slots; for tests.
+
+    The slots' functions say nothing while no request is traced.
+    """
+    with _lock:
+        restore()
+        routes.forget()
+        BUILT.clear()
+        WATCHED.clear()
+
+
+def snapshot(app: object) -> tuple[Any, ...]:
+    """Look at an app from outside: the payload of `app.snapshot`."""
+    own = attributes(app)
+    name = type(app).__name__ if own.get("router") else name_of(app)
+    router = own.get("router") if isinstance(app, Starlette) else app
+    tried = attributes(router).get("routes") or ()
+    if not isinstance(router, Router):
+        tried = ()
+    keys = own.get("exception_handlers") or {}
+    return (
+        name,
+        tuple(routes.label_of(each) for each in tried),
+        tuple(_middleware(each) for each in own.get("user_middleware") or ()),
+        tuple(key_name(each) for each in keys),
+    )
+
+
+def _middleware(entry: object) -> str:
+    """Name what `Middleware(cls, ...)` will make."""
+    own = attributes(entry)
+    name = layer_name(own.get("cls"))
+    dispatch = own.get("kwargs", {}).get("dispatch")
+    if own.get("cls") is BaseHTTPMiddleware and dispatch is not None:
+        return f"{name}({layer_name(dispatch)})"
+    return name

@@ -1,0 +1,86 @@
+"""What one request has met inside its app so far: depth, routing, exceptions.
+
+It hangs on the request's note, so that whoever may speak for the request
+finds it, in child tasks and worker threads too.
+"""
+
+from collections.abc import MutableMapping
+from typing import Any
+
+from tracer.capture import redact
+from tracer.capture.frameworks.look import file_of, innermost, message_of
+from tracer.capture.probe import Note
+from tracer.capture.sources import place
+from tracer.events import ExceptionRaised
+
+Scope = MutableMapping[str, Any]
+
+LONGEST = 500
+"""Characters of an exception's message that are kept."""
+
+
+class Trail:
+    """One request's way through its app.
+
+    Attributes:
+        scope: The scope that the app was entered with, for comparison only.
+        depth: How many middleware are around whoever runs now.
+        routing: The scope that the last router was entered with: a route that
+            is asked about another one is asked in the second scan.
+        redirecting: A route fitted in the second scan.
+        serving: A route with an endpoint is at work: who handles an exception
+            now stands inside it, not in ExceptionMiddleware.
+        seen: The id of the last exception that was said to be raised.
+    """
+
+    __slots__ = (
+        "depth",
+        "redirecting",
+        "routing",
+        "scope",
+        "seen",
+        "serving",
+    )
+
+    def __init__(self, scope: Scope | None) -> None:
+        self.scope = scope
+        self.depth = 0
+        self.routing: Scope | None = None
+        self.redirecting = False
+        self.serving = False
+        self.seen = 0
+
+
+def trail_of(note: Note) -> Trail:
+    """Give the trail of a note's request; begin one if there is none."""
+    trail: Trail | None = note.trail
+    if trail is None:
+        trail = note.trail = Trail(None)
+    return trail
+
+
+def raised(note: Note, error: BaseException) -> str:
+    """Say that an exception was raised, if it is seen for the first time.
+
+    It is known by its id, not kept: to keep it would keep its frames alive,
+    and all that they refer to. A cancellation is no exception of the app's.
+
+    Returns:
+        The name of its type.
+    """
+    name = type(error).__name__
+    trail = trail_of(note)
+    if trail.seen != id(error) and isinstance(error, Exception):
+        trail.seen = id(error)
+        found = innermost(error)
+        at = f"{file_of(found[0])}:{found[1]}" if found else ""
+        text = redact.text(message_of(error))[:LONGEST]
+        where = place(found[0]) if found else None
+        note(ExceptionRaised, where, name, text, at)
+    return name
+
+
+def begin(note: Note, scope: Scope) -> None:
+    """Remember that the request has entered its app with this scope."""
+    if note.trail is None:
+        note.trail = Trail(scope)
