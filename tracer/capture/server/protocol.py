@@ -212,16 +212,10 @@ class H11Protocol(asyncio.Protocol):
             note=note,
         )
         if note is not None:
-            self._note_cycle(note, self.cycle)
+            shown = redact.headers(self.cycle.default_headers)
+            expects = self.cycle.waiting_for_100_continue
+            note(CycleCreated, AT.handle_request, shown, expects)
         self._schedule(self.cycle, app)
-
-    def _note_cycle(self, note: Note, cycle: RequestResponseCycle) -> None:
-        note(
-            CycleCreated,
-            AT.handle_request,
-            redact.headers(cycle.default_headers),
-            cycle.waiting_for_100_continue,
-        )
 
     def _schedule(self, cycle: RequestResponseCycle, app: ASGIApp) -> None:
         run = cycle.run_asgi(app)
@@ -361,16 +355,15 @@ class H11Protocol(asyncio.Protocol):
 
     def shutdown(self) -> None:
         """End an idle connection now, a busy one after its response."""
-        cycle = self.cycle
-        idle = cycle is None or cycle.response is DONE
-        if (note := self.note) is not None:
-            outcome = "closed" if idle else "after response"
-            note(ConnShutdown, AT.shutdown, outcome)
-        if self.cycle is None or self.cycle.response is DONE:
-            self._writer(self.note).hang_up(
-                AT.shutdown, "the server is shutting down"
-            )
+        cycle, note = self.cycle, self.note
+        if cycle is None or cycle.response is DONE:
+            if note is not None:
+                note(ConnShutdown, AT.shutdown, "closed")
+            writer = self._writer(note)
+            writer.hang_up(AT.shutdown, "the server is shutting down")
         else:
+            if note is not None:
+                note(ConnShutdown, AT.shutdown, "after response")
             cycle.keep_alive = False
 
     def connection_lost(self, exc: Exception | None) -> None:
