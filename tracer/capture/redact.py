@@ -55,7 +55,8 @@ def hide() -> None:
 
 def hidden() -> tuple[str, ...]:
     """What a trace's header says is redacted; nothing after `reveal`."""
-    return (*HEADERS, *NAMES, *SHORT) if _state.hiding else ()
+    every = dict.fromkeys((*HEADERS, *NAMES, *SHORT))
+    return tuple(every) if _state.hiding else ()
 
 
 def headers(

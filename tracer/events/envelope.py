@@ -42,7 +42,11 @@ class Event(
     turn: int | None = None
     """Turn of the event loop, 0 before the first; None where unknowable."""
     thread: str
-    """`loop`, `worker-N` or `client-N`."""
+    """`loop`, `worker-N` or `client-N`.
+
+    Beside them `other` for threads that serve no request, and `output` and
+    `writer` for our own two that write records down.
+    """
     conn: int | None = None
     """The connection's number, from 1 in order of `accept`."""
     req: int | None = None

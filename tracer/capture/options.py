@@ -1,0 +1,43 @@
+"""What the traced process is told at its start, as one JSON line."""
+
+from typing import Literal
+
+import msgspec
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The app, the trace and the server: names and defaults as uvicorn's.
+
+    Source: uvicorn, `Config`; the trace's own options are ours.
+    """
+
+    app: str
+    """`module:attr`."""
+    factory: bool = False
+    app_dir: str = ""
+    """Put first into `sys.path`; empty: the current folder."""
+
+    record: str | None = None
+    viewer: bool = True
+    """Whether somebody reads the trace from our standard output."""
+    source: bool = True
+    reveal: bool = False
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    backlog: int = 2048
+    lifespan: Literal["auto", "on", "off"] = "auto"
+    root_path: str = ""
+    limit_concurrency: int | None = None
+    limit_max_requests: int | None = None
+    timeout_keep_alive: float = 5
+    timeout_graceful_shutdown: float | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    date_header: bool = True
+    server_header: bool = True
+    access_log: bool = True
+    h11_max_incomplete_event_size: int | None = None
+
+    def line(self) -> bytes:
+        """The line that `python -m tracer.capture.child` reads first."""
+        return msgspec.json.encode(self) + b"\n"

@@ -1,0 +1,220 @@
+"""A traced server in a process of its own, as a feed of records.
+
+The child is started here and ended here, whatever happens; what it writes is
+read by a thread, what it says last is kept.
+"""
+
+import select
+import signal
+import threading
+from collections.abc import Sequence
+from typing import Self
+
+from tracer.events import Header, ServerStarted
+from tracer.events.log import Decoder, Record, TraceError
+from tracer.host.process import Process
+from tracer.host.queue import Records
+
+MODULE = "tracer.capture.child"
+CLIENT = "tracer.client"
+SENTENCE = "asgi-trace: "
+"""How the child's own last words begin; what is before it is the user's."""
+
+PATIENCE = (5.0, 2.0)
+"""Seconds after the stop was asked for, and after SIGTERM.
+
+The child forces its own end after 3 seconds; this is for one that can't.
+"""
+
+_READ = 1 << 18  # bytes
+_LOOK = 0.2  # seconds between two looks whether the child is still there
+
+
+class LiveFeed:
+    """Starts the server and gives its records, see `tracer.views.feed.Feed`.
+
+    Attributes:
+        live: True.
+        title: The app, as its user calls it.
+        header: Line 1, once it has come.
+        url: Where the server listens, once it does.
+    """
+
+    live = True
+
+    def __init__(
+        self, title: str, options: bytes, *, client: Sequence[str] | None = None
+    ) -> None:
+        """Start the child.
+
+        Args:
+            title: What is shown for it.
+            options: The line that tells the child what to serve.
+            client: Arguments for the scripted client, which is started when
+                the server listens; None: there is none.
+
+        Raises:
+            OSError: It can't be started.
+        """
+        self.title = title
+        self.url: str | None = None
+        self._client = client
+        self._clients: list[Process] = []
+        self._records = Records()
+        self._decoder = Decoder()
+        self._broken: str | None = None
+        self._stopping = threading.Event()
+        self._killed = False
+        self._process = Process(MODULE)
+        self._process.tell(options)
+        self._reader = threading.Thread(
+            target=self._read, name="asgi-trace reader", daemon=True
+        )
+        self._reader.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self.close()
+
+    # What a view asks
+
+    @property
+    def header(self) -> Header | None:
+        """Line 1, once it has come."""
+        return self._decoder.header
+
+    def take(self) -> list[Record]:
+        """Give the records that have come since the last call."""
+        return self._records.take()
+
+    def wait(self, timeout: float) -> None:
+        """Wait for records, for the end, or `timeout` seconds."""
+        self._records.wait(timeout)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the child has ended and all its records were taken."""
+        return self._records.ended
+
+    @property
+    def problem(self) -> str | None:
+        """Why the server ended, where that was not in order."""
+        code = self._process.returncode
+        if self._broken is not None:
+            return self._broken
+        if code is None or code == 0 or not self._records.ended:
+            return None
+        for line in reversed(self._process.last_words.splitlines()):
+            if line.startswith(SENTENCE):
+                return line.removeprefix(SENTENCE)
+        if code < 0 and not self._stopping.is_set():
+            return (
+                f"the server was killed by {signal.Signals(-code).name};"
+                " the events until then are all here"
+            )
+        return None
+
+    @property
+    def progress(self) -> float | None:
+        """Nobody knows how long it will run."""
+        return None
+
+    def stop(self) -> None:
+        """Ask the server to end; it will, within seconds. Returns at once."""
+        if self._stopping.is_set():
+            return
+        self._stopping.set()
+        threading.Thread(
+            target=self._end, name="asgi-trace stop", daemon=True
+        ).start()
+
+    def again(self) -> bool:
+        """Run the scripted client once more, if there is one and it's idle."""
+        if self._client is None or self.url is None:
+            return False
+        self._clients = [
+            each for each in self._clients if each.returncode is None
+        ]
+        if not self._clients and not self._stopping.is_set():
+            self._start_client(self._client, self.url)
+        return True
+
+    # What the command line asks
+
+    @property
+    def pid(self) -> int:
+        """The child's process id."""
+        return self._process.pid
+
+    @property
+    def returncode(self) -> int | None:
+        """The child's exit code; minus a signal; None while it runs."""
+        return self._process.returncode
+
+    @property
+    def last_words(self) -> str:
+        """What the child said on its standard error, tracebacks included."""
+        return self._process.last_words
+
+    def signal(self, number: int) -> None:
+        """Pass a signal on, so that the trace shows what it does."""
+        if number == signal.SIGTERM:
+            self._stopping.set()
+        self._process.signal(number)
+
+    def close(self) -> None:
+        """End everything that was started, and wait for it."""
+        self._stopping.set()
+        self._records.close()  # nobody takes any more: let the reader run
+        self._end()
+        self._reader.join()
+        self._process.close()
+
+    # Behind it
+
+    def _end(self) -> None:
+        for client in self._clients:
+            client.signal(signal.SIGTERM)
+        self._process.tell(b'{"do":"stop"}\n')
+        self._process.end(PATIENCE)
+        for client in self._clients:
+            client.end((1.0, 1.0))
+            client.close()
+        self._clients = []
+
+    def _read(self) -> None:
+        out = self._process.out
+        try:
+            # A process that the app has forked may hold the pipe's other
+            # end open, so its end is no sign; the child's is.
+            while True:
+                ready = select.select([out], [], [], _LOOK)[0]
+                if ready:
+                    data = out.read1(_READ)  # type: ignore[attr-defined]  # buffered
+                    if not data:
+                        break
+                    self._give(self._decoder.feed(data))
+                elif self._process.returncode is not None:
+                    break
+            self._process.wait()
+        except TraceError as error:
+            self._broken = f"the server's trace can't be read: {error}"
+            self._stopping.set()
+            self._process.end(PATIENCE)
+        finally:
+            self._process.close()
+            self._records.close()
+
+    def _give(self, records: list[Record]) -> None:
+        if self.url is None:
+            for record in records:
+                if isinstance(record, ServerStarted):
+                    self.url = record.url
+                    if self._client is not None:
+                        self._start_client(self._client, record.url)
+        self._records.put(records)
+
+    def _start_client(self, arguments: Sequence[str], url: str) -> None:
+        self._clients.append(Process(CLIENT, "--url", url, *arguments))
