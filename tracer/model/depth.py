@@ -6,7 +6,7 @@ same key or option means the same everywhere.
 
 from enum import IntEnum
 
-from tracer.events import H11Event, TransportWrite
+from tracer.events import H11Event, H11Send, TransportWrite
 from tracer.events.log import Record
 
 
@@ -83,8 +83,8 @@ def depth_of(record: Record) -> Depth:
     if record.kind in DETAILS:
         return Depth.EVENTS
     match record:
-        # Neither moves anything: h11 wants more bytes; no bytes were written.
-        case H11Event(name="NEED_DATA") | TransportWrite(n=0):
+        # These move nothing: h11 wants more bytes; there are none to write.
+        case H11Event(name="NEED_DATA") | H11Send(n=0) | TransportWrite(n=0):
             return Depth.EVENTS
         case _:
             return Depth.STAGES

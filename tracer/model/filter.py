@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 
 from tracer.events import KINDS
 from tracer.events.log import Record
-from tracer.model.requests import Request
+from tracer.model.requests import OVER, Request
 
 REQUEST_KEYS = ("path", "status", "method", "req", "conn", "route")
 EVENT_KEYS = ("kind", "layer", "thread", "task", "turn")
@@ -55,6 +55,22 @@ class Filter:
         """Whether a request can't be judged before its response starts."""
         return any(term.key == "status" for term in self.requests)
 
+    @property
+    def names_events(self) -> bool:
+        """Whether kinds or layers are asked for by name."""
+        return any(
+            term.wanted and term.key in {"kind", "layer"}
+            for term in self.events
+        )
+
+    def judge(self, request: Request) -> bool | None:
+        """Whether a request is asked for; None: that isn't known yet."""
+        known = [_is_known(request, term.key) for term in self.requests]
+        for term, is_known in zip(self.requests, known, strict=True):
+            if is_known and not term.holds(_request_value(request, term.key)):
+                return False
+        return True if all(known) else None
+
     def wants_request(self, request: Request) -> bool:
         """Whether a request, as it stands now, is asked for."""
         return all(
@@ -71,6 +87,21 @@ class Filter:
 
 def _request_value(request: Request, key: str) -> object:
     return request.number if key == "req" else getattr(request, key)
+
+
+def _is_known(request: Request, key: str) -> bool:
+    """Whether the value under a key is there, or will never be."""
+    match key:
+        case _ if request.outcome in OVER:
+            return True
+        case "path" | "method":
+            return bool(request.method)
+        case "status":
+            return request.status is not None
+        case "route":
+            return bool(request.route) or request.status is not None
+        case _:
+            return True
 
 
 def parse_filter(text: str) -> Filter:

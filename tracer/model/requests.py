@@ -8,7 +8,9 @@ import msgspec
 from msgspec.structs import replace
 
 from tracer.events import (
+    AppEnter,
     AppException,
+    AppExit,
     BackgroundEnd,
     BackgroundStart,
     Bytes,
@@ -118,6 +120,7 @@ class Request(msgspec.Struct, frozen=True):
         times: Its milestones.
         last: `t` of its newest event.
         events: How many events it has.
+        apps: How many ASGI apps it is in: a mounted one counts, too.
     """
 
     number: int
@@ -139,6 +142,7 @@ class Request(msgspec.Struct, frozen=True):
     bytes_out: int = 0
     last: int = 0
     events: int = 0
+    apps: int = 0
 
     @property
     def label(self) -> str:
@@ -203,6 +207,21 @@ def _ended(request: Request, record: RunAsgiEnd) -> Request:
     )
 
 
+def _out_of_app(request: Request, record: AppExit) -> Request:
+    apps = max(request.apps - 1, 0)
+    if apps or request.times.app is not None:
+        return replace(request, apps=apps)  # `run_asgi.end` will tell
+    # Under a server that isn't ours, the outermost app's end is the end.
+    return replace(
+        request,
+        apps=apps,
+        outcome=Outcome.FAILED if record.raised else Outcome.DONE,
+        error=record.raised or request.error,
+        waiting="",
+        times=_when(request, ended=record.t),
+    )
+
+
 def _left(request: Request, _: ClientDisconnected) -> Request:
     over = request.times.ended is not None
     return request if over else replace(request, outcome=Outcome.LEFT)
@@ -244,6 +263,8 @@ _RULES: dict[type[Record], Callable[[Request, Any], Request]] = {
     ClientDisconnected: _left,
     H11Error: _refused,
     Bytes: _carried,
+    AppEnter: lambda was, _: replace(was, apps=was.apps + 1),
+    AppExit: _out_of_app,
     MiddlewareEnter: lambda was, e: replace(was, depth=e.depth),
     MiddlewareExit: lambda was, e: replace(was, depth=e.depth - 1),
     RouteHandle: lambda was, e: replace(was, route=e.route),

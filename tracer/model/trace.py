@@ -148,6 +148,17 @@ class Trace:
         """The request as it stood before its first event, for `playback`."""
         return self._starts.get(number)
 
+    def is_finished(self, number: int) -> bool:
+        """Whether a request is over, and its connection with it or busy anew.
+
+        More events of it are not to be expected then.
+        """
+        request = self.requests.get(number)
+        if request is None or request.outcome in OVER:
+            conn = None if request is None else request.conn
+            return conn is None or self._placing.current.get(conn) != number
+        return False
+
     def copy(self) -> "Trace":
         """A trace of its own with the same values."""
         return dataclasses.replace(

@@ -1,0 +1,130 @@
+"""What is said of a request at its end, and of all of them at the end."""
+
+import heapq
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from tracer.model.findings import Finding, Severity
+from tracer.model.requests import Outcome, Request
+from tracer.model.trace import Trace
+from tracer.views.explain import Explanations
+from tracer.views.text.page import STYLES, Page
+from tracer.views.text.row import milliseconds, sentence
+from tracer.views.text.words import Words
+
+SLOWEST = 3
+"""Requests that are named at the end."""
+FINDINGS = 20
+"""Findings that are named at the end."""
+
+GLYPHS = {
+    Outcome.RUNNING: "…",
+    Outcome.ANSWERED: "…",
+    Outcome.DONE: "✓",
+    Outcome.FAILED: "✗",
+    Outcome.BROKEN: "✗",
+    Outcome.LEFT: "✗",
+    Outcome.REFUSED: "✗",
+}
+
+
+def took(request: Request) -> int | None:
+    """Nanoseconds from the parsed head to the last byte; None: not both."""
+    times = request.times
+    if times.parsed is None or times.complete is None:
+        return None
+    return times.complete - times.parsed
+
+
+def footer(request: Request, words: Words) -> str:
+    """A request's result in one line: status, time, bytes, outcome."""
+    parts = [words.outcomes[request.outcome.value]]
+    if request.status is not None:
+        parts.insert(0, str(request.status))
+    if request.error:
+        parts.append(request.error)
+    lasted = took(request)
+    if lasted is not None:
+        parts.append(words.head_to_last.format(milliseconds(lasted)))
+        parts.append(words.bytes_out.format(request.bytes_out))
+    times = request.times
+    if times.ended is not None and times.complete is not None:
+        more = times.ended - times.complete
+        if more > WORTH_SAYING:
+            parts.append(words.app_went_on.format(milliseconds(more)))
+    return f"{GLYPHS[request.outcome]} {' · '.join(parts)}"
+
+
+WORTH_SAYING = 5_000_000
+"""Nanoseconds that an app may go on after its answer without a word of it."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """The requests that were shown, counted."""
+
+    outcomes: Counter[Outcome] = field(default_factory=Counter)
+    statuses: Counter[str] = field(default_factory=Counter)
+    slowest: list[tuple[int, int, str]] = field(default_factory=list)
+
+    def add(self, request: Request) -> None:
+        """Count a request, once, at its end."""
+        self.outcomes[request.outcome] += 1
+        if request.status is not None:
+            self.statuses[f"{request.status // 100}xx"] += 1
+        lasted = took(request)
+        if lasted is not None:
+            name = f"{request.label:<4} {request.method} {request.target}"
+            entry = (lasted, -request.number, name)
+            heapq.heappush(self.slowest, entry)
+            if len(self.slowest) > SLOWEST:
+                heapq.heappop(self.slowest)
+
+    def lines(self, page: Page, words: Words) -> Iterator[str]:
+        """The counts, and the slowest requests."""
+        total = sum(self.outcomes.values())
+        parts = [
+            f"{words.outcomes[each.value]} {self.outcomes[each]}"
+            for each in Outcome
+            if self.outcomes[each]
+        ]
+        parts += [f"{name} {n}" for name, n in sorted(self.statuses.items())]
+        yield page.heading(f"{words.requests} {total}", "", "", 0)
+        if parts:
+            yield "  " + " · ".join(parts)
+        if total > 1 and self.slowest:
+            yield f"  {words.slowest}:"
+            for lasted, _, name in sorted(self.slowest, reverse=True):
+                yield page.fit(f"  {milliseconds(lasted):>10} ms  {name}")
+
+
+def findings(
+    found: list[Finding], trace: Trace, page: Page, say: Explanations, w: Words
+) -> Iterator[str]:
+    """What should be looked at, each with the sentence of its proof.
+
+    Args:
+        found: Those that are wanted, in order of their proofs.
+        trace: Where the losses are counted.
+        page: What they are laid out for.
+        say: Who makes the sentences.
+        w: The view's own words.
+    """
+    if found:
+        yield page.heading(f"{w.findings} {len(found)}", "", "", 0)
+    for each in found[:FINDINGS]:
+        label = "srv" if each.req is None else f"#{each.req}"
+        if each.req is not None and each.req < 0:
+            label = f"c{-each.req}"
+        error = each.severity is Severity.ERROR
+        line = page.fit(
+            f"  {'✗' if error else '!'} {label:<4} "
+            f"{say.title(each.proof.kind)}: {sentence(each.proof, say)}"
+        )
+        yield page.paint(line, STYLES["bad" if error else "plain"])
+    if len(found) > FINDINGS:
+        yield "  " + w.more.format(len(found) - FINDINGS)
+    if trace.server.dropped:
+        said = w.dropped.format(trace.server.dropped)
+        yield page.paint(f"✗ {said}", STYLES["bad"])

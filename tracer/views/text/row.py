@@ -1,0 +1,185 @@
+"""A record becomes a row: whose, when, how deep, and one sentence.
+
+A row is values only. What it looks like at which width is `page`'s business.
+"""
+
+from dataclasses import dataclass
+
+from tracer.events import MiddlewareEnter, MiddlewareExit
+from tracer.events.log import Record
+from tracer.model.depth import Depth, depth_of
+from tracer.model.safe import safe
+from tracer.model.stage import STOPS, Leg, Part
+from tracer.views.explain import Explanations
+
+LEVELS = {
+    Part.ACCEPT: 1,
+    Part.DATA: 1,
+    Part.H11: 2,
+    Part.CYCLE: 3,
+    Part.APP: 4,
+    Part.MIDDLEWARE: 5,
+    Part.ROUTER: 6,
+    Part.ENDPOINT: 7,
+}
+"""Indentation by layer, 0 being the loop's; from APP on plus the rings."""
+
+BAD = frozenset(
+    {
+        "app.exception",
+        "dropped",
+        "exception.raised",
+        "h11.error",
+        "lifespan.shutdown.failed",
+        "lifespan.startup.failed",
+        "limit.rejected",
+        "listen.failed",
+        "send.rejected",
+    }
+)
+"""Kinds that nobody wants to see, and nobody should overlook."""
+
+SAID = frozenset({"app.output", "app.log", "access.log"})
+"""Kinds in which the app or the server speaks for itself."""
+
+GOOD = frozenset({"response.complete"})
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One event, ready to be laid out.
+
+    Attributes:
+        label: Whose: `#7`, `c3`, or `srv` for the server itself.
+        req: The request's number, for its colour; 0: the server's.
+        turn: Of the loop; the worker's or client's name in another thread.
+        begins: Whether this turn begins here.
+        ms: Milliseconds since the request's first event.
+        level: Indentation.
+        glyph: Which way it goes, and whether it is good.
+        kind: Of the event.
+        layer: Of the event, for its colour.
+        depth: The least depth at which it is shown.
+        text: The sentence.
+    """
+
+    label: str
+    req: int
+    turn: str
+    begins: bool
+    ms: str
+    level: int
+    glyph: str
+    kind: str
+    layer: str
+    depth: Depth
+    text: str
+
+
+@dataclass(slots=True)
+class Walk:
+    """Where in the layers one request walks.
+
+    Attributes:
+        inner: Depth of the innermost middleware that it is in; -1 for none.
+        level: Indentation of its last event.
+        headed: Whether it has a heading already.
+        over: Whether its result was told.
+    """
+
+    inner: int = -1
+    level: int = 0
+    headed: bool = False
+    over: bool = False
+
+    def step(self, record: Record) -> int:
+        """Take the next event; give its indentation."""
+        if record.kind.startswith("task."):
+            return 0
+        part = STOPS.get(record.kind, (None, None))[0]
+        if isinstance(record, MiddlewareEnter | MiddlewareExit):
+            self.inner = record.depth
+        if part is not None:
+            inside = part in {Part.APP, Part.ROUTER, Part.ENDPOINT}
+            rings = self.inner + 1 if inside else self.inner
+            self.level = LEVELS[part]
+            if inside or part is Part.MIDDLEWARE:
+                self.level += max(rings, 0)
+        if isinstance(record, MiddlewareExit):
+            self.inner = record.depth - 1
+        return self.level
+
+
+def glyph_of(record: Record) -> str:
+    """One character that says where an event leads."""
+    if record.kind in BAD:
+        return "✗"
+    if record.kind in SAID:
+        return "»"
+    if record.kind in GOOD:
+        return "✓"
+    leg = STOPS.get(record.kind, (None, None))[1]
+    return {Leg.OUT: "→", Leg.BACK: "←", None: "·"}[leg]
+
+
+def milliseconds(ns: int) -> str:
+    """Nanoseconds as milliseconds, to the microsecond."""
+    return f"{ns / 1_000_000:.3f}"
+
+
+def turn_of(record: Record) -> str:
+    """The loop's turn, or who else was at work: `w3` is worker-3."""
+    if record.thread != "loop":
+        name, _, number = record.thread.partition("-")
+        return safe(name[:1] + number)
+    return "" if record.turn is None else str(record.turn)
+
+
+def row_of(
+    record: Record, label: str, level: int, start: int, say: Explanations
+) -> Row:
+    """Make the row of one record.
+
+    Args:
+        record: An event, its texts safe.
+        label: Whose it is.
+        level: Its indentation, by its request's `Walk`.
+        start: The `t` that time is counted from.
+        say: Who makes the sentence.
+    """
+    return Row(
+        label=label,
+        req=record.req or 0,
+        turn=turn_of(record),
+        begins=False,
+        ms=milliseconds(record.t - start),
+        level=level,
+        glyph=glyph_of(record),
+        kind=record.kind,
+        layer=record.layer,
+        depth=depth_of(record),
+        text=sentence(record, say),
+    )
+
+
+def sentence(record: Record, say: Explanations) -> str:
+    """What happened, on one line, harmless to draw.
+
+    Of a kind that this version doesn't know, the fields themselves.
+    """
+    said = say.now(record, safe)
+    fields = getattr(record, "fields", None)
+    if fields is None:
+        return safe(said)
+    shown = " ".join(
+        f"{key}={value!r}"
+        for key, value in fields.items()
+        if key not in ENVELOPE
+    )
+    return safe(f"{said}: {shown}" if shown else said)
+
+
+ENVELOPE = frozenset(
+    ("kind", "seq", "t", "turn", "thread", "conn", "req", "task", "where")
+)
+"""Keys that each event has, and that have columns of their own."""

@@ -1,0 +1,204 @@
+"""Blocks become lines on a page: headings, rows, results, and the end."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from tracer.events.log import Record
+from tracer.model.depth import Depth, depth_of
+from tracer.model.filter import Filter
+from tracer.model.requests import OVER, Request
+from tracer.model.safe import safe
+from tracer.model.trace import Trace
+from tracer.views.explain import Explanations
+from tracer.views.text.blocks import (
+    SERVER,
+    Block,
+    Judge,
+    LiveBlocks,
+    ReplayBlocks,
+)
+from tracer.views.text.ending import Tally, findings, footer
+from tracer.views.text.page import STYLES, Page
+from tracer.views.text.row import Row, Walk, row_of
+from tracer.views.text.words import Words
+
+ALWAYS = frozenset({"dropped"})
+"""Kinds that no filter hides."""
+
+
+class Story:
+    """Takes records, and writes what they tell."""
+
+    def __init__(  # noqa: PLR0913  # what one run of the view is made of
+        self,
+        trace: Trace,
+        page: Page,
+        *,
+        depth: Depth,
+        chosen: Filter,
+        say: Explanations,
+        words: Words,
+        live: bool,
+    ) -> None:
+        self._trace = trace
+        self._page = page
+        self._depth = depth
+        self._chosen = chosen
+        self._say = say
+        self._words = words
+        self._live = live
+        self._judge = Judge(trace, chosen)
+        self._blocks: LiveBlocks | ReplayBlocks = (
+            LiveBlocks(self._judge)
+            if live
+            else ReplayBlocks(trace, self._judge)
+        )
+        self._tally = Tally()
+        self._walks: dict[int, Walk] = {}
+        self._shown = SERVER
+        self._turn = ""
+        self._lines: list[str] = []
+
+    @property
+    def has_lines(self) -> bool:
+        """Whether `write` would write something."""
+        return bool(self._lines)
+
+    def begin(self, title: str) -> None:
+        """Say what is shown, and what the columns are."""
+        header, words = self._trace.header, self._words
+        kind = words.live
+        if not self._live and header is not None:
+            kind = words.recorded.format(header.started)
+        line = f"asgi-trace · {safe(title)} · {safe(kind)}"
+        self._lines.insert(0, self._page.paint(line, STYLES["bold"]))
+        self._lines[1:1] = [
+            self._page.paint(each, STYLES["dim"])
+            for each in self._page.wrapped(words.columns)
+        ]
+
+    def take(self, records: Sequence[Record], *, ended: bool) -> None:
+        """Take more records, and lay out what can be shown now.
+
+        Args:
+            records: In the order of the log; their texts need not be safe.
+            ended: These are the last ones.
+        """
+        for req, own in self._trace.tell(records):
+            self._blocks.add(req, own)
+        if ended:
+            self._blocks.add(None, self._trace.leftover())
+        for block in self._blocks.ready(ended=ended):
+            self._lines += self._laid_out(block)
+
+    def write(self) -> None:
+        """Write what was laid out.
+
+        Raises:
+            BrokenPipeError: Nobody reads any more.
+        """
+        lines, self._lines = self._lines, []
+        self._page.write(iter(lines))
+
+    def end(self) -> None:
+        """Write what is said when all is over."""
+        for request in self._trace.requests.values():
+            wanted = self._judge(request.number, ended=True)
+            if wanted and request.outcome not in OVER:
+                self._tally.add(request)
+        found = [
+            each
+            for each in self._trace.findings
+            if self._judge(each.req or SERVER, ended=True)
+        ]
+        page, words = self._page, self._words
+        self._lines += ["", *self._tally.lines(page, words)]
+        self._lines += findings(found, self._trace, page, self._say, words)
+        self.write()
+
+    # One block
+
+    def _laid_out(self, block: Block) -> Iterator[str]:
+        request = self._trace.requests.get(block.key)
+        walk = self._walk(block, request)
+        rows = list(self._rows(block, request, walk))
+        if rows:
+            yield from self._heading(block.key, request, new=not walk.headed)
+            walk.headed = True
+        for row in rows:
+            begins, self._turn = row.turn != self._turn, row.turn
+            yield from self._page.lines(replace(row, begins=begins))
+        if request is not None and request.outcome in OVER and not walk.over:
+            walk.over = True
+            self._tally.add(request)
+            if walk.headed and not self._chosen.events:
+                yield from self._footer(request)
+        if request is None or self._trace.is_finished(block.key):
+            self._walks.pop(block.key, None)
+
+    def _walk(self, block: Block, request: Request | None) -> Walk:
+        walk = self._walks.get(block.key)
+        if walk is None:
+            walk = self._walks[block.key] = Walk()
+            if request is not None:
+                # An echo of a request that was told to its end already.
+                echo = block.records[0].t > request.times.arrived
+                walk.over = walk.headed = echo
+        return walk
+
+    def _rows(
+        self, block: Block, request: Request | None, walk: Walk
+    ) -> Iterator[Row]:
+        start = 0
+        if request is not None:
+            start = request.times.arrived
+        elif block.key != SERVER:
+            start = block.records[0].t
+        label = label_of(block.key)
+        for record in block.records:
+            level = walk.step(record)
+            if self._shows(record, block.key):
+                yield row_of(record, label, level, start, self._say)
+
+    def _shows(self, record: Record, key: int) -> bool:
+        if record.kind in ALWAYS:
+            return True
+        chosen = self._chosen
+        if key == SERVER and chosen.requests:
+            return False
+        if not chosen.wants_event(record):
+            return False
+        return chosen.names_events or depth_of(record) <= self._depth
+
+    def _heading(
+        self, key: int, request: Request | None, *, new: bool
+    ) -> Iterator[str]:
+        if self._live and key == self._shown and not new:
+            return
+        self._shown, self._turn = key, ""
+        words = self._words
+        text, aside = words.server, ""
+        if request is not None:
+            text = f"{request.method} {request.target}"
+            if request.conn is not None:
+                aside = words.connection.format(request.conn)
+        elif key != SERVER:
+            text = words.no_request.format(-key)
+        if new:
+            yield ""
+        else:
+            aside = words.goes_on
+        yield self._page.heading(label_of(key), text.strip(), aside, key)
+
+    def _footer(self, request: Request) -> Iterator[str]:
+        line = self._page.fit(
+            f"{request.label:<4} {footer(request, self._words)}"
+        )
+        yield self._page.label(line, request.number)
+
+
+def label_of(key: int) -> str:
+    """`#7` for a request, `c3` for a connection, `srv` for the server."""
+    if key == SERVER:
+        return "srv"
+    return f"#{key}" if key > 0 else f"c{-key}"
