@@ -2,8 +2,9 @@
 
 Read `server` first (startup, main loop, shutdown), then `lifespan` and
 `listen`, then `protocol` (bytes become requests) and `cycle` (a request
-becomes a response). `scope`, `head`, `flow`, `refuse`, `address`, `blame` and
-`reader` are their helpers; `config`, `state` and `asgi` hold what they share.
+becomes a response); `reader` and `writer` stand between these two and h11.
+`scope`, `head`, `flow`, `refuse`, `rfc9112`, `access`, `address` and `blame`
+help; `config`, `state` and `asgi` hold what they share.
 """
 
 from tracer.capture.server.config import Config

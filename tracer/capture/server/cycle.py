@@ -65,7 +65,7 @@ class RequestResponseCycle:
         body: Bytes of the request's body that the app has not taken.
         more_body: Whether more of it may come.
         disconnected: Whether the client left before its response was done.
-        keep_alive: False once the server is shutting down.
+        keep_alive: False once the server means to close after it.
         message_event: Set when `receive` may have something to say.
 
     Source: uvicorn, `RequestResponseCycle`

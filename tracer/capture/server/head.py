@@ -7,6 +7,7 @@ import h11
 
 from tracer.capture import redact
 from tracer.capture.server.asgi import Scope
+from tracer.capture.server.rfc9112 import is_ambiguous
 
 Origin = Literal["tick", "config", "app", "mirrored", "h11"]
 """Who put a header into a response.
@@ -108,13 +109,15 @@ def why_kept(keep: bool, keep_alive: bool, scope: Scope) -> str:
 
     Args:
         keep: What was decided, by h11 for the most part.
-        keep_alive: False while the server shuts down.
+        keep_alive: False where the server means to close.
         scope: The request's.
 
     Source: RFC 9112, section 9.3
     """
     if keep:
         return "HTTP/1.1 keeps connections open"
+    if not keep_alive and is_ambiguous(scope["headers"]):
+        return "the request gave its length in two ways"
     if not keep_alive:
         return "the server is shutting down"
     if scope["http_version"] == "1.0":

@@ -29,10 +29,11 @@ from tracer.capture.server.flow import HIGH_WATER_LIMIT, FlowControl
 from tracer.capture.server.reader import Reader
 from tracer.capture.server.refuse import (
     INVALID,
+    admitted,
     decline_upgrade,
     send_400,
-    service_unavailable,
 )
+from tracer.capture.server.rfc9112 import has_valid_host, is_ambiguous
 from tracer.capture.server.scope import http_scope, note_scope
 from tracer.capture.server.state import ServerState
 from tracer.capture.server.writer import HANGUP, Writer
@@ -48,11 +49,10 @@ from tracer.events import (
     CycleNext,
     DataReceived,
     EofReceived,
+    H11Error,
     KeepaliveArmed,
     KeepaliveCancelled,
     KeepaliveFired,
-    LimitCheck,
-    LimitRejected,
     ProtocolCreated,
     TransportClose,
 )
@@ -168,20 +168,23 @@ class H11Protocol(asyncio.Protocol):
             if event is h11.PAUSED:
                 # Another request came early, or a change of protocol is
                 # asked for: nothing more can be read before the answer.
-                held = 0
-                if self.note is not None:
-                    held = len(self.conn.trailing_data[0])
-                self.flow.pause_reading("pipelining", held)
+                held = self.conn.trailing_data[0]
+                self.flow.pause_reading("pipelining", len(held))
                 return
             if isinstance(event, h11.Request):
-                self.handle_request(event)
+                if not self.handle_request(event):
+                    return
             elif isinstance(event, h11.Data):
                 self.handle_data(event)
             elif self.handle_end():
                 return
 
-    def handle_request(self, event: h11.Request) -> None:
-        """Build the scope and the cycle, and schedule the app."""
+    def handle_request(self, event: h11.Request) -> bool:
+        """Build the scope and the cycle, and schedule the app.
+
+        Returns:
+            Whether to go on reading: not after an invalid Host.
+        """
         # Armed by the response before, if this request was waiting already.
         self._unset_keepalive_if_required()
         note = None if self.reader is None else self.reader.note
@@ -195,10 +198,24 @@ class H11Protocol(asyncio.Protocol):
             root_path=self.config.root_path,
             state=self.app_state.copy(),
         )
+        if not has_valid_host(self.scope["headers"]):
+            if note is not None:
+                note(H11Error, AT.handle_request, "invalid Host", 400)
+            self.logger.warning(INVALID)
+            self.send_400_response()
+            return False
         if note is not None:
             note_scope(note, self.scope)
         decline_upgrade(self.scope, self.logger, note, AT.handle_request)
-        app = self._admit(note)
+        app = admitted(
+            self.app,
+            len(self.connections),
+            len(self.tasks),
+            limit=self.config.limit_concurrency,
+            logger=self.logger,
+            note=note,
+            where=AT.handle_request,
+        )
         self.cycle = RequestResponseCycle(
             scope=self.scope,
             conn=self.conn,
@@ -211,16 +228,20 @@ class H11Protocol(asyncio.Protocol):
             on_response=self.on_response_complete,
             note=note,
         )
+        self.cycle.keep_alive = not is_ambiguous(self.scope["headers"])
         if note is not None:
             shown = redact.headers(self.cycle.default_headers)
             expects = self.cycle.waiting_for_100_continue
             note(CycleCreated, AT.handle_request, shown, expects)
         self._schedule(self.cycle, app)
+        return True
 
     def _schedule(self, cycle: RequestResponseCycle, app: ASGIApp) -> None:
         run = cycle.run_asgi(app)
         if self.config.reset_contextvars:
-            task = self.loop.create_task(run, context=contextvars.Context())
+            context = contextvars.Context()
+            context.run(CURRENT.set, cycle.note)
+            task = self.loop.create_task(run, context=context)
         elif cycle.note is None:
             task = self.loop.create_task(run)
         else:
@@ -231,20 +252,6 @@ class H11Protocol(asyncio.Protocol):
             CURRENT.reset(token)
         task.add_done_callback(self.tasks.discard)
         self.tasks.add(task)
-
-    def _admit(self, note: Note | None) -> ASGIApp:
-        limit = self.config.limit_concurrency
-        if limit is None:
-            return self.app
-        connections, tasks = len(self.connections), len(self.tasks)
-        if note is not None:
-            note(LimitCheck, AT.handle_request, connections, tasks, limit)
-        if connections < limit and tasks < limit:
-            return self.app
-        self.logger.warning("Exceeded concurrency limit.")
-        if note is not None:
-            note(LimitRejected, AT.handle_request)
-        return service_unavailable
 
     def handle_data(self, event: h11.Data) -> None:
         """Keep a piece of the request's body until the app takes it."""

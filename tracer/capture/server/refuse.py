@@ -9,10 +9,10 @@ import h11
 
 from tracer.capture import redact
 from tracer.capture.probe import Note
-from tracer.capture.server.asgi import Receive, Scope, Send
+from tracer.capture.server.asgi import ASGIApp, Receive, Scope, Send
 from tracer.capture.server.head import STATUS_PHRASES
 from tracer.capture.server.writer import END, Writer
-from tracer.events import Bytes, UpgradeDecision
+from tracer.events import Bytes, LimitCheck, LimitRejected, UpgradeDecision
 
 INVALID = "Invalid HTTP request received."
 NO_WEBSOCKETS = (
@@ -79,6 +79,34 @@ def upgrade_of(headers: list[tuple[bytes, bytes]]) -> bytes | None:
         elif name == b"upgrade":
             upgrade = value.lower()
     return upgrade if b"upgrade" in tokens else None
+
+
+def admitted(  # noqa: PLR0913  # all that the decision is said with
+    app: ASGIApp,
+    connections: int,
+    tasks: int,
+    *,
+    limit: int | None,
+    logger: logging.Logger,
+    note: Note | None,
+    where: int | None,
+) -> ASGIApp:
+    """Give the app that answers: the user's, or 503 when too much is open.
+
+    The connection that asks counts itself, and so do idle ones.
+
+    Source: uvicorn, `H11Protocol.handle_events`
+    """
+    if limit is None:
+        return app
+    if note is not None:
+        note(LimitCheck, where, connections, tasks, limit)
+    if connections < limit and tasks < limit:
+        return app
+    logger.warning("Exceeded concurrency limit.")
+    if note is not None:
+        note(LimitRejected, where)
+    return service_unavailable
 
 
 async def service_unavailable(

@@ -9,6 +9,7 @@ from tracer.capture import redact
 from tracer.capture.probe import Note
 from tracer.capture.server.address import address
 from tracer.capture.server.asgi import Scope
+from tracer.capture.server.rfc9112 import origin_form, with_host
 from tracer.capture.sources import place
 from tracer.events import ScopeBuilt
 
@@ -37,7 +38,13 @@ def http_scope(  # noqa: PLR0913  # one for each thing a scope says
 
     Source: ASGI HTTP, "HTTP Connection Scope"
     """
-    raw_path, _, query_string = request.target.partition(b"?")
+    headers = [
+        (name.lower(), value) for name, value in request.headers.raw_items()
+    ]
+    target, host = origin_form(request.target)
+    if host is not None:
+        headers = with_host(headers, host)
+    raw_path, _, query_string = target.partition(b"?")
     return {
         "type": "http",
         "asgi": {"version": asgi_version, "spec_version": SPEC_VERSION},
@@ -50,9 +57,7 @@ def http_scope(  # noqa: PLR0913  # one for each thing a scope says
         "path": root_path + unquote(raw_path.decode("ascii")),
         "raw_path": root_path.encode("ascii") + raw_path,
         "query_string": query_string,
-        "headers": [
-            (name.lower(), value) for name, value in request.headers.raw_items()
-        ],
+        "headers": headers,
         "state": state,
     }
 

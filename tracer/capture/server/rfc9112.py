@@ -1,0 +1,63 @@
+"""What RFC 9112 demands of a server, and neither h11 nor uvicorn does.
+
+Each of these is a difference to uvicorn, and stands in the list that the
+tests compare by (`rfc_exceptions.py`).
+"""
+
+import re
+
+Header = tuple[bytes, bytes]
+
+_ABSOLUTE = re.compile(rb"https?://(?:[^/?#@]*@)?([^/?#]*)(.*)", re.I | re.S)
+_NAME = rb"[\w.~!$&'()*+,;=%-]*"
+_IP_LITERAL = rb"\[[\w.:~!$&'()*+,;=-]+\]"
+_HOST = re.compile(rb"(?:%s|%s)(?::\d*)?" % (_NAME, _IP_LITERAL), re.A)
+
+
+def origin_form(target: bytes) -> tuple[bytes, bytes | None]:
+    """Give a request's target as path and query, and the host it named.
+
+    A proxy's client sends `GET http://host/path`, and a server must take it
+    as `GET /path` to that host.
+
+    Source: RFC 9112, section 3.2.2
+    """
+    found = _ABSOLUTE.fullmatch(target)
+    if found is None:
+        return target, None
+    host, rest = found[1], found[2]
+    return (rest if rest.startswith(b"/") else b"/" + rest), host
+
+
+def with_host(headers: list[Header], host: bytes) -> list[Header]:
+    """Put the target's host in place of the header's, which is ignored.
+
+    Source: RFC 9112, section 3.2.2
+    """
+    others = [each for each in headers if each[0] != b"host"]
+    return [(b"host", host), *others]
+
+
+def has_valid_host(headers: list[Header]) -> bool:
+    """Tell whether the Host header could be a host; else the answer is 400.
+
+    That it's there and only once h11 sees to.
+
+    Source: RFC 9112, section 3.2; RFC 3986, section 3.2.2
+    """
+    for name, value in headers:
+        if name == b"host":
+            return _HOST.fullmatch(value) is not None
+    return True
+
+
+def is_ambiguous(headers: list[Header]) -> bool:
+    """Tell whether a request gives its body's length in two ways.
+
+    Whoever stands before us may have believed the other one, so what follows
+    on this connection can't be trusted: it must be closed after the answer.
+
+    Source: RFC 9112, section 6.1
+    """
+    names = [name for name, _ in headers]
+    return b"transfer-encoding" in names and b"content-length" in names
