@@ -128,9 +128,13 @@ def file_of(code: CodeType) -> str:
     return path.relative_to(max(roots, key=len)).as_posix()
 
 
+_TRACEBACK: Any = BaseException.__dict__["__traceback__"]
+_ARGS: Any = BaseException.__dict__["args"]
+
+
 def innermost(error: BaseException) -> tuple[CodeType, int] | None:
     """Give the code and line in which an exception was raised, if known."""
-    trace: TracebackType | None = BaseException.__traceback__.__get__(error)
+    trace: TracebackType | None = _TRACEBACK.__get__(error)
     if trace is None:
         return None
     while trace.tb_next is not None:
@@ -144,7 +148,7 @@ def message_of(error: BaseException) -> str:
     `str(error)` would run a `__str__` of the user's, or the `repr` of a user's
     object among the arguments.
     """
-    args = BaseException.args.__get__(error)
+    args = _ARGS.__get__(error)
     own = attributes(error)
     if type(own.get("status_code")) is int and type(own.get("detail")) is str:
         return f"{own['status_code']}: {own['detail']}"

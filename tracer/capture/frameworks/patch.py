@@ -11,6 +11,7 @@ from collections.abc import Callable
 from types import FunctionType, MethodType
 from typing import Any, ClassVar
 
+from tracer.capture.frameworks.look import Memo
 from tracer.capture.frameworks.trail import raised
 from tracer.capture.probe import CURRENT, Note
 from tracer.capture.sources import place
@@ -61,7 +62,7 @@ class Stage:
         raised(note, error)
 
     def around(self, made: Callable[..., Any]) -> Callable[..., Any]:
-        """Put something around the function that was made, before it is used."""
+        """Put something more around the function that was made."""
         return made
 
     def outermost(self, thing: object) -> bool:
@@ -84,11 +85,15 @@ def wrap(call: Callable[..., Any], stage: Stage) -> Callable[..., Any]:
     else:
         made = _wrap_function(call, stage)
     OURS.add(made.__code__)
-    return made
+    return made  # type: ignore[no-any-return]  # a function, as it was
 
 
 OURS: set[object] = set()
 """Codes of our functions: by them what is already wrapped is known."""
+
+
+STANDS_FOR: Memo[Callable[..., Any]] = Memo()
+"""Functions of ours that hide what they wrap, and what that is."""
 
 
 def is_ours(thing: object) -> bool:
@@ -96,7 +101,7 @@ def is_ours(thing: object) -> bool:
     return isinstance(thing, FunctionType) and thing.__code__ in OURS
 
 
-def _wrap_coroutine(call: Callable[..., Any], stage: Stage) -> FunctionType:
+def _wrap_coroutine(call: Callable[..., Any], stage: Stage) -> Any:
     @_like(call)
     async def traced(*args: Any, **kwargs: Any) -> Any:
         note = CURRENT.get()
@@ -113,7 +118,7 @@ def _wrap_coroutine(call: Callable[..., Any], stage: Stage) -> FunctionType:
     return traced
 
 
-def _wrap_function(call: Callable[..., Any], stage: Stage) -> FunctionType:
+def _wrap_function(call: Callable[..., Any], stage: Stage) -> Any:
     @_like(call)
     def traced(*args: Any, **kwargs: Any) -> Any:
         note = CURRENT.get()
@@ -130,7 +135,7 @@ def _wrap_function(call: Callable[..., Any], stage: Stage) -> FunctionType:
     return traced
 
 
-def _wrap_awaitable(call: Callable[..., Any], stage: Stage) -> FunctionType:
+def _wrap_awaitable(call: Callable[..., Any], stage: Stage) -> Any:
     async def last(note: Note, token: Any, result: Any) -> Any:
         try:
             answer = await result

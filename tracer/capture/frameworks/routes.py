@@ -5,6 +5,7 @@ routes, the function behind a route when the route is about to handle.
 """
 
 import functools
+import inspect
 from types import FunctionType, MethodType
 from typing import Any
 
@@ -37,6 +38,7 @@ from tracer.capture.frameworks.patch import (
     patch,
     wrap,
 )
+from tracer.capture.frameworks.stack import watch_layers
 from tracer.capture.frameworks.stages import (
     AppStage,
     EndpointInstanceStage,
@@ -46,7 +48,6 @@ from tracer.capture.frameworks.stages import (
     enter_app,
     leave_app,
 )
-from tracer.capture.frameworks.stack import watch_layers
 from tracer.capture.frameworks.trail import Scope, raised, trail_of
 from tracer.capture.probe import Note
 from tracer.capture.sources import place
@@ -79,6 +80,11 @@ def _describe(route: object) -> str:
     own = attributes(route)
     path = own.get("path", own.get("host"))
     text = path if isinstance(path, str) else ""
+    included = own.get("include_context")
+    if included is not None:  # FastAPI's include_router
+        prefix = attributes(included).get("prefix", "")
+        prefix += attributes(own.get("original_router")).get("prefix", "")
+        return f"router {prefix}".strip()
     if isinstance(route, Route) or "methods" in own:
         methods = own.get("methods") or ()
         named = sorted(each for each in methods if isinstance(each, str))
@@ -360,8 +366,6 @@ def _watch_class(cls: type) -> None:
 
 
 def _verb(call: FunctionType, owner: type, method: str) -> EndpointMethodStage:
-    import inspect
-
     mode: Mode = "async" if inspect.iscoroutinefunction(call) else "threadpool"
     return EndpointMethodStage(call, owner, method, mode)
 

@@ -25,8 +25,8 @@ from tracer.capture.frameworks.starlette import (
     Receive,
     Scope,
     Send,
-    begin,
 )
+from tracer.capture.frameworks.trail import begin
 from tracer.capture.probe import CURRENT, Emit, Note, Probe
 from tracer.events import (
     AppSnapshot,
@@ -101,7 +101,7 @@ def _receive(note: Note, receive: Receive) -> Receive:
 def _send(note: Note, send: Send) -> Send:
     where = sources.place(send)
 
-    async def traced(message: Any) -> Any:
+    async def traced(message: Any) -> None:
         kind = n = more = status = None
         if type(message) is dict:
             kind = message.get("type")
@@ -111,9 +111,8 @@ def _send(note: Note, send: Send) -> Send:
             n = len(message.get("body", b""))
             more = bool(message.get("more_body", False))
         note(SendCall, where, str(kind), n, more, status)
-        result = await send(message)
+        await send(message)
         note(SendReturn, where, str(kind))
-        return result
 
     return traced
 
@@ -127,7 +126,7 @@ class Served:
         self._way = find(app, routes.is_router)
         if self._way is None:
             self._name, self._where = stack.describe(app)
-            self._call = self._entered
+            self._call: App = self._entered
         else:
             # What stands around a Starlette app is middleware.
             stack.watch_layers(self._way[:-1])
@@ -182,7 +181,7 @@ class Emitter:
         for emit in self.emits:
             try:
                 emit(event)
-            except Exception:  # noqa: BLE001 - it is not the app's fault
+            except Exception:
                 if not self._complained:
                     self._complained = True
                     log.exception("emit() raised; events may be lost")
@@ -276,8 +275,8 @@ def _files(app: object) -> set[str]:
     own = attributes(app)
     router = own.get("router") if isinstance(app, Starlette) else app
     things: list[object] = [app, type(app)]
-    for route in attributes(router).get("routes") or ():
-        things.append(attributes(route).get("endpoint"))
+    tried = attributes(router).get("routes") or ()
+    things += [attributes(each).get("endpoint") for each in tried]
     for each in own.get("user_middleware") or ():
         things.append(attributes(each).get("cls"))
         things.append(attributes(each).get("kwargs", {}).get("dispatch"))

@@ -1,5 +1,6 @@
 """The rings around the router, found by looking and made visible."""
 
+import inspect
 from collections.abc import Iterable
 from functools import partial
 from types import FunctionType, MethodType
@@ -100,8 +101,6 @@ def watch_handlers(layer: object) -> None:
 
 def wrap_handler(handler: Any, stage: HandlerStage) -> Any:
     """Put a stage around a handler, keeping it sync or async."""
-    import inspect
-
     if isinstance(handler, FunctionType):
         return wrap(handler, stage)
 

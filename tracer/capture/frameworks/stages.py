@@ -6,7 +6,7 @@ puts them around the calls, `stack` and `routes` find out where.
 
 from collections.abc import Callable
 from types import FunctionType
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 from starlette.background import BackgroundTask
 from starlette.middleware.base import BaseHTTPMiddleware
@@ -145,7 +145,7 @@ def leave_app(note: Note, app: App, error: BaseException | None = None) -> None:
 class EndpointStage(Stage):
     """The user's function that makes the response."""
 
-    form: ClassVar[Form] = "function"
+    form: Form = "function"
 
     def __init__(
         self, call: Callable[..., Any], mode: Mode, name: str | None = None
@@ -169,7 +169,7 @@ class EndpointStage(Stage):
 class EndpointMethodStage(EndpointStage):
     """A method of an endpoint class: `HTTPEndpoint.get` and its like."""
 
-    form = "class"
+    form: Form = "class"
 
     def __init__(
         self, call: FunctionType, owner: type, method: str, mode: Mode
@@ -191,7 +191,7 @@ class EndpointMethodStage(EndpointStage):
 class EndpointInstanceStage(EndpointMethodStage):
     """A callable instance as endpoint: it gets scope, receive and send."""
 
-    form = "instance"
+    form: Form = "instance"
     awaitable = True
 
     def leave(self, note: Note, token: Any, result: object) -> None:

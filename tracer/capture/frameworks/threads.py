@@ -13,7 +13,7 @@ from typing import Any
 import anyio.to_thread
 
 from tracer.capture.frameworks.look import name_of
-from tracer.capture.frameworks.patch import replace
+from tracer.capture.frameworks.patch import STANDS_FOR, replace
 from tracer.capture.probe import CURRENT, Note, WorkerNote
 from tracer.capture.sources import place
 from tracer.events import ThreadEnd, ThreadQueued, ThreadStart
@@ -43,7 +43,10 @@ def _queue(
     note: Note, func: Callable[..., Any], args: tuple[Any, ...], limiter: Any
 ) -> Callable[[], Any]:
     """Say that a function waits for a thread; give what is to run there."""
-    name, where = name_of(func), place(func)
+    inner: object = func
+    while isinstance(inner, functools.partial):
+        inner = inner.func
+    name, where = name_of(func), place(STANDS_FOR.get(inner) or inner)
     if limiter is None:
         limiter = anyio.to_thread.current_default_thread_limiter()
     total = int(min(limiter.total_tokens, MOST))

@@ -1,0 +1,57 @@
+"""A pytest plugin: every app that a test suite makes is instrumented.
+
+A Starlette app right after its `__init__`, so that all routes come later; any
+other app when a client is given it. What was seen is counted by kind, into
+the file that ASGI_TRACE_KINDS names.
+"""
+
+import functools
+import json
+import os
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import starlette.testclient
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+import tracer
+from tracer.events import Event
+
+kinds: Counter[str] = Counter()
+
+
+def emit(event: Event) -> None:
+    kinds[event.kind] += 1
+
+
+def after(init: Callable[..., None]) -> Callable[..., None]:
+    @functools.wraps(init)
+    def made(app: Any, /, *args: Any, **kwargs: Any) -> None:
+        init(app, *args, **kwargs)
+        tracer.instrument(app, emit)
+
+    return made
+
+
+def given(init: Callable[..., None]) -> Callable[..., None]:
+    @functools.wraps(init)
+    def made(client: Any, app: Any, /, *args: Any, **kwargs: Any) -> None:
+        if starlette.testclient._is_asgi3(app):
+            app = tracer.instrument(app, emit)
+        init(client, app, *args, **kwargs)
+
+    return made
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    Starlette.__init__ = after(Starlette.__init__)  # type: ignore[method-assign]
+    TestClient.__init__ = given(TestClient.__init__)  # type: ignore[method-assign]
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if name := os.environ.get("ASGI_TRACE_KINDS"):
+        Path(name).write_text(json.dumps(dict(kinds.most_common())))
