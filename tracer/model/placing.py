@@ -38,6 +38,9 @@ EPILOGUE = frozenset(
 ASKS = frozenset({"NEED_DATA", "PAUSED", "ConnectionClosed"})
 """What h11 says when it has nothing to give: nothing new begins by it."""
 
+LOST = 1_000
+"""Connections whose end is remembered, since some words come after it."""
+
 Placed = tuple[int | None, Sequence[Record]]
 """A request's number (None: no request's) and records that are its own."""
 
@@ -56,6 +59,8 @@ class Placing:
             that were no HTTP.
         owners: By task: the request that it works for.
         orphans: By task: what it said before that was known.
+        lost: By connection that is gone, of the newest ones: the same, for
+            what its protocol says in its last moment.
         stepping: The orphan whose first step runs: what it says next tells
             whose it is.
     """
@@ -65,6 +70,7 @@ class Placing:
     current: dict[int, int] = field(default_factory=dict)
     owners: dict[int, int] = field(default_factory=dict)
     orphans: dict[int, list[Record]] = field(default_factory=dict)
+    lost: dict[int, int | None] = field(default_factory=dict)
     stepping: int | None = None
 
     def place(
@@ -128,6 +134,7 @@ class Placing:
             dict(self.current),
             dict(self.owners),
             {key: list(each) for key, each in self.orphans.items()},
+            dict(self.lost),
             self.stepping,
         )
 
@@ -143,6 +150,8 @@ class Placing:
         conn = record.conn
         if conn is None:
             return None, (record,)
+        if conn in self.lost:
+            return self.lost[conn], (record,)
         mine = [record]
         if isinstance(record, ConnectionMade):
             created = self.unmade.pop(record.obj, None)
@@ -166,6 +175,9 @@ class Placing:
         if isinstance(record, ConnectionLost):
             self.current.pop(conn, None)
             mine = [*self.pending.pop(conn, ()), *mine]
+            self.lost[conn] = req
+            if len(self.lost) > LOST:
+                del self.lost[next(iter(self.lost))]
         return req, mine
 
     def _is_on(

@@ -90,7 +90,7 @@ class Tally:
             if self.outcomes[each]
         ]
         parts += [f"{name} {n}" for name, n in sorted(self.statuses.items())]
-        yield page.heading(f"{words.requests} {total}", "", "", 0)
+        yield page.heading(f"{words.requests} {total}", "", 0)
         if parts:
             yield "  " + " · ".join(parts)
         if total > 1 and self.slowest:
@@ -112,7 +112,7 @@ def findings(
         w: The view's own words.
     """
     if found:
-        yield page.heading(f"{w.findings} {len(found)}", "", "", 0)
+        yield page.heading(f"{w.findings} {len(found)}", "", 0)
     for each in found[:FINDINGS]:
         label = "srv" if each.req is None else f"#{each.req}"
         if each.req is not None and each.req < 0:

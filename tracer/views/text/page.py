@@ -3,7 +3,6 @@
 Colour only repeats what the columns and glyphs say already.
 """
 
-import sys
 from collections.abc import Iterator
 from typing import TextIO
 
@@ -26,8 +25,6 @@ RULE = 80
 """Columns of a heading where there is no terminal."""
 LEAST = 20
 """Columns that a sentence gets in any case."""
-LONGEST = sys.maxsize
-"""Columns of a pipe."""
 
 STYLES = {
     "server": Style.parse("magenta"),
@@ -119,9 +116,20 @@ class Page:
             return line
         return set_cell_size(line, self.width - 1).rstrip() + "…"
 
-    def wrapped(self, text: str) -> list[str]:
-        """The text in as many lines as the terminal needs."""
-        return self._wrapped(text, self.width or LONGEST)
+    def wrapped(self, text: str, used: int = 0) -> list[str]:
+        """The text in as many lines as the terminal needs.
+
+        Args:
+            text: What is to be shown.
+            used: Columns that are taken already.
+        """
+        if self.width is None:
+            return [text]
+        room = max(self.width - used, LEAST)
+        if len(text) * 2 <= room or cell_len(text) <= room:
+            return [text]
+        lines = Text(text).wrap(self._console, room)
+        return [line.plain.rstrip() for line in lines] or [""]
 
     def paint(self, text: str, style: Style) -> str:
         """The text in a style, where the page is coloured."""
@@ -134,16 +142,15 @@ class Page:
         style = LABELS[req % len(LABELS)] if req else STYLES["server"]
         return self.paint(text, style)
 
-    def heading(self, label: str, text: str, aside: str, req: int) -> str:
+    def heading(self, text: str, aside: str, req: int) -> str:
         """A line across the page that says whose the next lines are."""
         width = min(self.width or RULE, ROOMY)
-        room = width - cell_len(label) - cell_len(aside) - 8
+        room = width - cell_len(aside) - 6
         if self.width is not None and cell_len(text) > room:
             # A target may be long; in a pipe it is given whole.
             text = set_cell_size(text, max(room - 1, 1)).rstrip() + "…"
         rule = "━" * max(room - cell_len(text), 2)
-        words = f"{label} {text}" if text else label
-        painted = self.label(words, req)
+        painted = self.label(text, req)
         left, right = (
             self.paint("━━", STYLES["dim"]),
             self.paint(f"{rule} {aside}" if aside else rule, STYLES["dim"]),
@@ -158,8 +165,7 @@ class Page:
         for text, style in self._columns(row, width):
             painted.append(self.paint(text, style))
             used += cell_len(text)
-        room = LONGEST if width is None else max(width - used, LEAST)
-        first, *rest = self._wrapped(row.text, room)
+        first, *rest = self.wrapped(row.text, used)
         tone = self._tone(row)
         yield "".join(painted) + self.paint(first, tone)
         for more in rest:
@@ -187,9 +193,3 @@ class Page:
         if tone is not None:
             return STYLES[tone]
         return STYLES["dim" if row.depth is Depth.EVENTS else "plain"]
-
-    def _wrapped(self, text: str, room: int) -> list[str]:
-        if len(text) * 2 <= room or cell_len(text) <= room:
-            return [text]
-        lines = Text(text).wrap(self._console, room)
-        return [line.plain.rstrip() for line in lines] or [""]

@@ -5,7 +5,7 @@ A row is values only. What it looks like at which width is `page`'s business.
 
 from dataclasses import dataclass
 
-from tracer.events import MiddlewareEnter, MiddlewareExit
+from tracer.events import MiddlewareEnter, MiddlewareExit, RouterEnter
 from tracer.events.log import Record
 from tracer.model.depth import Depth, depth_of
 from tracer.model.safe import safe
@@ -82,12 +82,14 @@ class Walk:
 
     Attributes:
         inner: Depth of the innermost middleware that it is in; -1 for none.
+        routers: How many it has entered: a mount has one of its own.
         level: Indentation of its last event.
         headed: Whether it has a heading already.
         over: Whether its result was told.
     """
 
     inner: int = -1
+    routers: int = 0
     level: int = 0
     headed: bool = False
     over: bool = False
@@ -97,17 +99,30 @@ class Walk:
         if record.kind.startswith("task."):
             return 0
         part = STOPS.get(record.kind, (None, None))[0]
-        if isinstance(record, MiddlewareEnter | MiddlewareExit):
-            self.inner = record.depth
+        match record:
+            case MiddlewareEnter() | MiddlewareExit():
+                self.inner = record.depth
+            case RouterEnter():
+                self.routers += 1
+            case _:
+                pass
         if part is not None:
-            inside = part in {Part.APP, Part.ROUTER, Part.ENDPOINT}
-            rings = self.inner + 1 if inside else self.inner
-            self.level = LEVELS[part]
-            if inside or part is Part.MIDDLEWARE:
-                self.level += max(rings, 0)
+            self.level = LEVELS[part] + self._rings(part)
         if isinstance(record, MiddlewareExit):
             self.inner = record.depth - 1
         return self.level
+
+    def _rings(self, part: Part) -> int:
+        """How many middlewares and routers stand around a part."""
+        match part:
+            case Part.MIDDLEWARE:
+                return max(self.inner, 0)
+            case Part.APP:
+                return self.inner + 1
+            case Part.ROUTER | Part.ENDPOINT:
+                return self.inner + 1 + max(self.routers - 1, 0)
+            case _:
+                return 0
 
 
 def glyph_of(record: Record) -> str:

@@ -180,6 +180,8 @@ class Story:
         text, aside = words.server, ""
         if request is not None:
             text = f"{request.method} {request.target}"
+            if key < 0:
+                text = words.outcomes[request.outcome.value]
             if request.conn is not None:
                 aside = words.connection.format(request.conn)
         elif key != SERVER:
@@ -188,13 +190,16 @@ class Story:
             yield ""
         else:
             aside = words.goes_on
-        yield self._page.heading(label_of(key), text.strip(), aside, key)
+        label = "" if key == SERVER else f"{label_of(key)} "
+        yield self._page.heading(f"{label}{text}".strip(), aside, key)
 
     def _footer(self, request: Request) -> Iterator[str]:
-        line = self._page.fit(
-            f"{request.label:<4} {footer(request, self._words)}"
-        )
-        yield self._page.label(line, request.number)
+        label = f"{request.label:<4} "
+        for line in self._page.wrapped(
+            footer(request, self._words), used=len(label)
+        ):
+            yield self._page.label(f"{label}{line}", request.number)
+            label = " " * len(label)
 
 
 def label_of(key: int) -> str:
