@@ -170,7 +170,7 @@ class Child:
         self._take_output()
         atexit.register(self.writer.stop)  # first in, so last of all
         self.writer.start()
-        signal.signal(signal.SIGTERM, _terminate)
+        signal.signal(signal.SIGTERM, terminate)
         threading.Thread(
             target=self.stopper.listen,
             args=(self.channels.commands, self.channels.say),
@@ -261,7 +261,8 @@ def no_breakpoint(*args: Any, **kwargs: Any) -> None:  # noqa: ANN401
     sys.stderr.write(NO_TERMINAL)
 
 
-def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
+def terminate(signum: int, frame: FrameType | None) -> NoReturn:
+    """Answer SIGTERM: end in order, with everything written."""
     raise SystemExit(TERMINATED)
 
 

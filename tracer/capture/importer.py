@@ -10,7 +10,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType, TracebackType
+from types import FunctionType, ModuleType, TracebackType
 from typing import Any
 
 from tracer.capture.shape import complaint
@@ -149,9 +149,8 @@ def _callables(module: ModuleType) -> list[str]:
     for name, value in vars(module).items():
         if name.startswith("_") or not callable(value):
             continue
-        made_here = isinstance(value, type) or inspect.isroutine(value)
-        home = inspect.getattr_static(value, "__module__", module.__name__)
-        if made_here and home != module.__name__:
+        defined = isinstance(value, (type, FunctionType))
+        if defined and value.__module__ != module.__name__:
             continue  # imported from elsewhere
         own.append((complaint(value) is not None, name))
     return [name for _, name in sorted(own)][:NAMED]

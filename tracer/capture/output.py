@@ -264,8 +264,12 @@ class Logs:
         self._homes = (f"{root}{os.sep}", *_package_homes())
         self._format = logging.Formatter().formatException
 
-    def install(self) -> None:
-        """Stand before `Logger.callHandlers` from now on."""
+    def install(self, *, quiet: bool = True) -> None:
+        """Stand before `Logger.callHandlers` from now on.
+
+        Args:
+            quiet: The server's own lines go to the trace and nowhere else.
+        """
         original = logging.Logger.callHandlers
 
         def callHandlers(  # noqa: N802  # logging's name
@@ -274,13 +278,8 @@ class Logs:
             self.tell(record)
             original(logger, record)
 
-        # The server's own lines go to the trace and nowhere else; access
-        # lines are there already, as events, and cost their making.
-        for name, level in ((SERVER, logging.INFO), (ACCESS, logging.WARNING)):
-            logger = logging.getLogger(name)
-            logger.addHandler(logging.NullHandler())
-            logger.propagate = False
-            logger.setLevel(level)
+        if quiet:
+            _keep_to_trace()
         logging.Logger.callHandlers = callHandlers  # type: ignore[assignment]  # a plain function is the method
 
     def tell(self, record: logging.LogRecord) -> None:
@@ -308,3 +307,12 @@ def _package_homes() -> list[str]:
     paths = sysconfig.get_paths()
     names = ("purelib", "platlib", "stdlib")
     return [f"{paths[each]}{os.sep}" for each in names]
+
+
+def _keep_to_trace() -> None:
+    for name, level in ((SERVER, logging.INFO), (ACCESS, logging.WARNING)):
+        logger = logging.getLogger(name)
+        logger.addHandler(logging.NullHandler())
+        logger.propagate = False
+        # Access lines are there already, as events, and cost their making.
+        logger.setLevel(level)

@@ -33,8 +33,8 @@ def complaint(thing: object) -> str | None:
         return "it takes no arguments, so it looks like a factory: --factory"
     if needed == 1 and most == 1:
         return (
-            "it takes one argument, as ASGI 2 apps did; wrap it in"
-            " asgiref.compatibility.guarantee_single_callable"
+            "it takes one argument, as endpoints do and ASGI 2 apps did; name"
+            " the app itself, or wrap an old one with asgiref.compatibility"
         )
     if needed == 2 or most == 2:  # noqa: PLR2004  # environ, start_response
         return (

@@ -5,6 +5,7 @@ what an event means.
 """
 
 import gzip
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, Union, cast
@@ -32,11 +33,13 @@ class TraceError(Exception):
 
     Attributes:
         line: Number of the line at fault, from 1; None when it is the whole.
+        before: Records that stood before it and were not given yet.
     """
 
     def __init__(self, sentence: str, line: int | None = None) -> None:
         super().__init__(sentence)
         self.line = line
+        self.before: list[Record] = []
 
 
 def encode(records: Iterable[Record | Header]) -> bytes:
@@ -104,7 +107,7 @@ class Decoder:
 
         Raises:
             TraceError: A line that is no header, no event and no JSON object;
-                the records before it in `data` are lost.
+                it carries the records before it in `data`.
         """
         if b"\n" not in data:
             self._rest += data
@@ -122,8 +125,15 @@ class Decoder:
             if self.header is None:
                 self.header = _read_header(line)
             else:
-                records.append(_read_record(line, self.lines))
+                records.append(self._read(line, records))
         return records
+
+    def _read(self, line: bytes, before: list[Record]) -> Record:
+        try:
+            return _read_record(line, self.lines)
+        except TraceError as error:
+            error.before = before
+            raise
 
     def finish(self) -> tuple[list[Record], bool]:
         """Say that no more bytes will come.
@@ -199,12 +209,11 @@ def open_trace(path: Path) -> BinaryIO:
     Raises:
         OSError: It can't be opened.
     """
-    file = path.open("rb")
-    magic = file.read(2)
-    file.seek(0)
+    with path.open("rb") as file:
+        magic = file.read(2)
     if magic == b"\x1f\x8b":
-        return cast("BinaryIO", gzip.GzipFile(fileobj=file))
-    return file
+        return cast("BinaryIO", gzip.open(path))
+    return path.open("rb")
 
 
 def read_chunks(file: BinaryIO, decoder: Decoder) -> Iterator[list[Record]]:
@@ -219,11 +228,12 @@ def read_chunks(file: BinaryIO, decoder: Decoder) -> Iterator[list[Record]]:
     """
     while True:
         try:
-            data = file.read(CHUNK)
+            # read1 and not read, which would lose what it has gathered when
+            # it comes to the missing end of a gzip stream.
+            data = file.read1(CHUNK)  # type: ignore[attr-defined]  # both have it
         except EOFError:
-            # A gzip stream without its end, as kill -9 leaves it.
-            return
-        except gzip.BadGzipFile as error:
+            return  # no end, as kill -9 leaves it
+        except (gzip.BadGzipFile, zlib.error) as error:
             raise TraceError(f"the gzip file is damaged: {error}") from error
         if not data:
             return

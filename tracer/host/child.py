@@ -57,6 +57,7 @@ class LiveFeed:
             OSError: It can't be started.
         """
         self.title = title
+        self.header: Header | None = None
         self.url: str | None = None
         self._client = client
         self._clients: list[Process] = []
@@ -79,11 +80,6 @@ class LiveFeed:
         self.close()
 
     # What a view asks
-
-    @property
-    def header(self) -> Header | None:
-        """Line 1, once it has come."""
-        return self._decoder.header
 
     def take(self) -> list[Record]:
         """Give the records that have come since the last call."""
@@ -208,6 +204,7 @@ class LiveFeed:
             self._records.close()
 
     def _give(self, records: list[Record]) -> None:
+        self.header = self._decoder.header
         if self.url is None:
             for record in records:
                 if isinstance(record, ServerStarted):

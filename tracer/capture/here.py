@@ -1,0 +1,112 @@
+"""`--view none`: the server in this very process, the terminal to the app.
+
+Without `--record` nothing is traced, nothing installed and nothing paid.
+"""
+
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+
+from tracer.capture import redact, serve
+from tracer.capture.child import TERMINATED, record_outlet, terminate
+from tracer.capture.options import Options
+from tracer.capture.output import ACCESS, SERVER, Logs, Speaker, Stdio
+from tracer.capture.probe import Probe
+from tracer.capture.writer import Writer, header_of
+
+
+def serve_here(options: Options) -> int:
+    """Serve until stopped, and give the exit code."""
+    _log_to_terminal()
+    if options.record is None:
+        return _run(options, None, None)
+    try:
+        outlet = record_outlet(options.record)
+    except OSError as error:
+        _say(f"can't record to {options.record}: {error.strerror}")
+        return serve.USAGE
+    if options.reveal:
+        redact.reveal()
+    header = header_of(
+        options.app, serve.versions(), redact.hidden(), os.getpid()
+    )
+    root = Path(options.app_dir).resolve()
+    writer = Writer(
+        [outlet], header, root=root, text=options.source, complain=_say
+    )
+    probe = Probe(writer.emit)
+    probe.zero = writer.zero
+    logs = _overhear(Speaker(probe), writer, root)
+    signal.signal(signal.SIGTERM, terminate)
+    writer.start()
+    try:
+        return _run(options, probe, logs)
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        writer.stop()
+
+
+def _run(options: Options, probe: Probe | None, logs: Logs | None) -> int:
+    problems = _Problems() if logs is None else logs
+    try:
+        server = serve.build(options, probe)
+    except SystemExit as ended:
+        return TERMINATED if ended.code == TERMINATED else serve.OURS
+    except BaseException as error:  # noqa: BLE001  # told, not lost
+        trace, sentence, code = serve.failure(error)
+        sys.stderr.write(trace)
+        _say(sentence)
+        return code
+    code = serve.run(server)
+    if code == serve.NOT_STARTED:
+        _say(serve.not_started(options, problems.problem))
+    return code
+
+
+def _overhear(speaker: Speaker, writer: Writer, root: Path) -> Logs:
+    """What is printed and logged goes where it went, and to the trace."""
+    logs = Logs(speaker, root)
+    logs.install(quiet=False)
+    streams = [
+        Stdio("stdout", 1, speaker, tee=True),
+        Stdio("stderr", 2, speaker, tee=True),
+    ]
+    sys.stdout, sys.stderr = streams
+    for stream in streams:
+        writer.each_time(stream.settle)
+    return logs
+
+
+class _Problems(logging.Handler):
+    """Keeps why the server could not start, where nothing is traced."""
+
+    problem: BaseException | None = None
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        logging.getLogger(SERVER).addHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if isinstance(record.msg, OSError):
+            self.problem = record.msg
+
+
+def _log_to_terminal() -> None:
+    """The server's lines as uvicorn prints them, and where.
+
+    Source: uvicorn, `LOGGING_CONFIG`
+    """
+    for name, stream in ((SERVER, sys.stderr), (ACCESS, sys.stdout)):
+        handler = logging.StreamHandler(stream)
+        handler.setFormatter(logging.Formatter("%(levelname)-9s %(message)s"))
+        logger = logging.getLogger(name)
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+        logger.propagate = False
+
+
+def _say(sentence: str) -> None:
+    sys.stderr.write(f"asgi-trace: {sentence}\n")

@@ -1,0 +1,51 @@
+"""What can be found wrong before anything is started."""
+
+import errno
+import os
+import zlib
+from pathlib import Path
+
+from tracer.events.log import open_trace
+
+FIRST = b'{"kind":"trace"'
+"""How every recording begins."""
+
+
+def wrong_record(path: Path) -> str | None:
+    """Why nothing can be recorded there; None: it can.
+
+    A recording may be overwritten; what is something else may not.
+    """
+    folder = path.parent
+    if not folder.is_dir():
+        return f"can't record to {path}: there is no folder {folder}"
+    if path.is_dir():
+        return f"can't record to {path}: it is a folder; name a file"
+    target = path if path.exists() else folder
+    if not os.access(target, os.W_OK):
+        return f"can't record to {path}: no permission to write there"
+    if path.is_file() and path.stat().st_size and not _is_recording(path):
+        return (
+            f"{path} exists and is no asgi-trace recording, so it is not"
+            " overwritten: choose another name"
+        )
+    return None
+
+
+def _is_recording(path: Path) -> bool:
+    try:
+        with open_trace(path) as file:
+            return file.read(len(FIRST)) == FIRST
+    except (OSError, EOFError, zlib.error):
+        return False
+
+
+def wrong_file(error: OSError, path: Path) -> str:
+    """Why a recording can't be opened."""
+    match error.errno:
+        case errno.ENOENT:
+            return f"there is no recording {path}"
+        case errno.EACCES:
+            return f"no permission to read {path}"
+        case _:
+            return f"{path} can't be read: {error.strerror}"

@@ -1,0 +1,219 @@
+"""Each command: a feed and a view are put together, and torn down again."""
+
+import json
+import os
+import signal
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from tracer.capture.importer import AppError, split
+from tracer.capture.options import Options
+from tracer.cli import checks
+from tracer.cli.say import DONE, OURS, USAGE, fail, say
+from tracer.client import demo_app_dir
+from tracer.events.log import TraceError
+from tracer.events.schema import schema
+from tracer.host.child import SENTENCE, LiveFeed
+from tracer.host.replay import FileFeed
+from tracer.model.filter import FilterError, parse_filter
+from tracer.views.explain import pick_language
+
+FORCE_AT = 3
+"""The Ctrl+C that ends the child at once; the second asks it to hurry."""
+
+SERVER_OPTIONS = (
+    "factory", "app_dir", "lifespan", "root_path", "host", "port", "backlog",
+    "limit_concurrency", "limit_max_requests", "timeout_keep_alive",
+    "timeout_graceful_shutdown", "date_header", "server_header",
+    "access_log", "h11_max_incomplete_event_size",
+)  # fmt: skip
+"""They go to the child under the names that the command line gives them."""
+
+
+def serve(options: Namespace) -> int:
+    """`asgi-trace serve APP`."""
+    wrong = _wrong(options)
+    if wrong is not None:
+        return fail(wrong, USAGE)
+    try:
+        split(options.app)
+    except AppError as error:
+        return fail(str(error), USAGE)
+    told = Options(
+        app=options.app,
+        headers=tuple(options.headers),
+        **{name: getattr(options, name) for name in SERVER_OPTIONS},
+        **_recording(options),
+    )
+    if options.view == "none":
+        # Only here is the app imported into this process.
+        from tracer.capture.here import serve_here  # noqa: PLC0415
+
+        return serve_here(told)
+    return _live(options, LiveFeed(options.app, told.line()))
+
+
+def demo(options: Namespace) -> int:
+    """`asgi-trace demo`."""
+    wrong = _wrong(options)
+    if wrong is not None:
+        return fail(wrong, USAGE)
+    told = Options(
+        app="app:app",
+        app_dir=str(demo_app_dir()),
+        port=options.port,
+        **_recording(options),
+    )
+    return _live(options, LiveFeed("demo", told.line(), client=()))
+
+
+def replay(options: Namespace) -> int:
+    """`asgi-trace replay FILE`."""
+    wrong = _wrong(options)
+    if wrong is not None:
+        return fail(wrong, USAGE)
+    path = Path(options.file)
+    try:
+        feed = FileFeed(path)
+    except OSError as error:
+        return fail(checks.wrong_file(error, path), USAGE)
+    except TraceError as error:
+        return fail(str(error), USAGE)
+    with feed:
+        feed.wait(1.0)
+        if feed.failed and feed.header is None:
+            return fail(feed.problem or "it is no recording", USAGE)
+        shown = _show(feed, options)
+        if feed.failed:
+            return USAGE
+        return DONE if feed.problem is not None else shown
+
+
+def print_schema(options: Namespace) -> int:  # every command takes them
+    """`asgi-trace schema`."""
+    sys.stdout.write(json.dumps(schema(), indent=2) + "\n")
+    sys.stdout.flush()
+    return DONE
+
+
+COMMANDS: dict[str, Callable[[Namespace], int]] = {
+    "serve": serve,
+    "demo": demo,
+    "replay": replay,
+    "schema": print_schema,
+}
+
+
+def _recording(options: Namespace) -> dict[str, Any]:
+    if options.reveal:
+        say("--reveal: passwords, tokens and cookies are NOT hidden")
+    record = options.record and str(Path(options.record).absolute())
+    return {
+        "record": record,
+        "source": options.source,
+        "reveal": options.reveal,
+    }
+
+
+def _wrong(options: Namespace) -> str | None:
+    """What doesn't fit together; also settles which view it is."""
+    if options.view == "tui" and (why := _no_terminal()):
+        return f"the TUI needs a terminal, and {why}: use --view text"
+    if options.view is None:
+        options.view = "text" if _no_terminal() else "tui"
+    try:
+        parse_filter(options.filter)
+    except FilterError as error:
+        return f"--filter: {error}"
+    record = getattr(options, "record", None)
+    return None if record is None else checks.wrong_record(Path(record))
+
+
+def _no_terminal() -> str | None:
+    for name in ("stdin", "stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None or not stream.isatty():
+            return f"{name} is none"
+    if os.environ.get("TERM") in {None, "", "dumb", "unknown"}:
+        return f"TERM is {os.environ.get('TERM') or 'not set'}"
+    return None
+
+
+def _live(options: Namespace, feed: LiveFeed) -> int:
+    with feed, _signals_to(feed):
+        try:
+            shown = _show(feed, options)
+        except BrokenPipeError:
+            feed.stop()
+            raise
+        said = feed.problem if options.view == "text" else None
+        feed.close()
+    return _end(feed, shown, said)
+
+
+def _show(feed: LiveFeed | FileFeed, options: Namespace) -> int:
+    lang = pick_language(options.lang, os.environ)
+    # Imported only now: the text view must not wait for Textual.
+    if options.view == "tui":
+        from tracer.views import tui  # noqa: PLC0415
+
+        return tui.run(feed, lang=lang)
+    from tracer.views import text  # noqa: PLC0415
+
+    return text.run(
+        feed,
+        depth=options.depth,
+        filter=options.filter,
+        lang=lang,
+        stream=sys.stdout,
+        color=None,
+    )
+
+
+def _end(feed: LiveFeed, shown: int, said: str | None) -> int:
+    """Tell what the child said last, and choose the exit code.
+
+    Args:
+        feed: It has ended.
+        shown: The view's own exit code.
+        said: The problem that the view has told already.
+    """
+    code = feed.returncode
+    problem = feed.problem
+    told = [f"{SENTENCE}{said}"] if said else []
+    lines = feed.last_words.splitlines()
+    for line in lines:
+        if line not in told:
+            sys.stderr.write(f"{line}\n")
+    if problem and problem != said and f"{SENTENCE}{problem}" not in lines:
+        say(problem)
+    if code is None:
+        return OURS
+    if code:
+        return code if code > 0 else 128 - code
+    # The text view's own 4 is about the feed, which ended well.
+    return shown if said is None else DONE
+
+
+@contextmanager
+def _signals_to(feed: LiveFeed) -> Iterator[None]:
+    """Give SIGINT and SIGTERM to the child: the trace shows what they do."""
+    count = 0
+
+    def forward(number: int, frame: FrameType | None) -> None:
+        nonlocal count
+        count += number == signal.SIGINT
+        feed.signal(number if count < FORCE_AT else signal.SIGKILL)
+
+    handled = (signal.SIGINT, signal.SIGTERM)
+    before = {each: signal.signal(each, forward) for each in handled}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)

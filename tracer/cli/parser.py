@@ -1,0 +1,322 @@
+"""The command line as data: commands, options, and those that make no sense.
+
+What the options do stands in their help, which is the manual.
+"""
+
+import argparse
+import os
+import textwrap
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from tracer.cli.say import USAGE, fail
+
+DEPTHS = ("story", "stages", "events")
+
+REFUSED = {
+    "--workers": "a trace shows one process; run it once for each",
+    "--reload": "a restarted app would be another trace; start it again",
+    "--reload-dir": "there is no --reload",
+    "--http": "the parser is h11, whose every step can be shown",
+    "--ws": "WebSockets are not served yet",
+    "--loop": "the loop is asyncio's own, whose turns can be counted",
+    "--interface": "only ASGI 3 apps are served",
+    "--uds": "it listens on a host and port only",
+    "--fd": "it listens on a host and port only",
+    "--log-config": "log records are part of the trace",
+    "--log-level": "log records are part of the trace",
+    "--no-use-colors": "colour depends on the terminal and NO_COLOR",
+    "--env-file": "set the variables before you start it",
+    "--proxy-headers": "no proxy's headers are believed",
+    "--forwarded-allow-ips": "no proxy's headers are believed",
+    "--ssl-keyfile": "it speaks plain HTTP, which can be shown",
+    "--ssl-certfile": "it speaks plain HTTP, which can be shown",
+}
+"""uvicorn's options that are refused, and why."""
+
+_ABOUT = """\
+See the life of an HTTP request: from accept() through the ASGI server, the
+middleware and the routes to your endpoint, and back.
+
+  asgi-trace demo               an app and a client are brought along: watch
+  asgi-trace serve app:app      your own app, without a change to it
+  asgi-trace replay out.jsonl   what --record has kept
+"""
+
+_END = """\
+Exit codes: 0 done; 2 wrong usage; 3 the app could not be started; 4 a failure
+of ours; 130 and 143 cut short by SIGINT and SIGTERM.
+"""
+
+_SERVE = """\
+Serve an ASGI app in a process of its own and show what happens in it. APP is
+module:attribute, imported with the current folder first. The options mean
+what they mean to uvicorn.
+"""
+
+_FILTER = """\
+show only what fits: path=/items/*, status=5*, kind=route.match; several are
+joined by spaces
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """Answers wrong usage with one sentence and exit code 2."""
+
+    def error(self, message: str) -> NoReturn:
+        message = message[:1].lower() + message[1:]
+        raise SystemExit(fail(f"{message}; see {self.prog} --help", USAGE))
+
+
+class Refuse(argparse.Action):
+    """An option that makes no sense here says why."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[Any] | None,
+        option_string: str | None = None,
+    ) -> None:
+        why = REFUSED[option_string or ""]
+        raise SystemExit(fail(f"there is no {option_string}: {why}", USAGE))
+
+
+def number(low: int, high: int | None = None) -> Any:  # noqa: ANN401  # argparse's own word for a type
+    """A whole number within bounds, as argparse wants it said."""
+
+    def convert(text: str) -> int:
+        value = int(text)
+        if value < low or (high is not None and value > high):
+            bounds = f"{low} or more" if high is None else f"{low} to {high}"
+            raise argparse.ArgumentTypeError(f"{value} is not {bounds}")
+        return value
+
+    convert.__name__ = "number"
+    return convert
+
+
+def seconds(text: str) -> float:
+    """A time that can be waited for."""
+    value = float(text)
+    if not 0 <= value < 1e9:  # noqa: PLR2004
+        raise argparse.ArgumentTypeError(f"{text} is no number of seconds")
+    return value
+
+
+def header(text: str) -> tuple[str, str]:
+    """`Name: value`, as for uvicorn's `--header`."""
+    name, colon, value = text.partition(":")
+    if not (colon and name.strip() and text.isprintable() and text.isascii()):
+        raise argparse.ArgumentTypeError(f"{text!r} is not like 'Name: value'")
+    return name.strip(), value.strip()
+
+
+def make_parser(version: str) -> Parser:
+    """The whole command line."""
+    parser = Parser(
+        prog="asgi-trace",
+        description=_ABOUT,
+        epilog=_END,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=version)
+    commands = parser.add_subparsers(
+        dest="command", metavar="COMMAND", required=True
+    )
+    _demo(commands)
+    _serve(commands)
+    _replay(commands)
+    commands.add_parser(
+        "schema",
+        help="print the JSON Schema of a recording's lines",
+        description="Print the JSON Schema of a recording's lines.",
+        allow_abbrev=False,
+    )
+    return parser
+
+
+def _command(commands: Any, name: str, what: str, about: str) -> Parser:  # noqa: ANN401  # private to argparse
+    parser: Parser = commands.add_parser(
+        name,
+        help=what,
+        description=textwrap.dedent(about),
+        epilog=_END,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    return parser
+
+
+def _demo(commands: Any) -> None:  # noqa: ANN401
+    what = "an app and a client of ours: something to watch at once"
+    parser = _command(commands, "demo", what, f"Run {what}.\n")
+    _viewing(parser, ("tui", "text"))
+    _recording(parser)
+    parser.add_argument(
+        "--port",
+        type=number(0, 65535),
+        default=0,
+        help="port to listen on (default: any that is free)",
+    )
+
+
+def _replay(commands: Any) -> None:  # noqa: ANN401
+    what = "show a recording again"
+    about = "Show a recording again, as if it happened now.\n"
+    parser = _command(commands, "replay", what, about)
+    parser.add_argument("file", metavar="FILE", help="made by --record")
+    _viewing(parser, ("tui", "text"))
+
+
+def _serve(commands: Any) -> None:  # noqa: ANN401
+    parser = _command(commands, "serve", "serve an app and watch it", _SERVE)
+    parser.add_argument("app", metavar="APP", help="module:attribute")
+    _viewing(parser, ("tui", "text", "none"))
+    _recording(parser)
+    _app_options(parser.add_argument_group("the app"))
+    _server_options(parser.add_argument_group("the server"))
+    for name in REFUSED:
+        parser.add_argument(
+            name, action=Refuse, nargs="?", help=argparse.SUPPRESS
+        )
+
+
+def _viewing(parser: Parser, views: tuple[str, ...]) -> None:
+    add = parser.add_argument_group("what is shown").add_argument
+    none = "; none leaves the terminal to the app" if "none" in views else ""
+    add(
+        "--view",
+        choices=views,
+        help=f"default: tui, or text where there is no terminal{none}",
+    )
+    add(
+        "--depth",
+        choices=DEPTHS,
+        default="stages",
+        help="how much the text view tells (default: stages)",
+    )
+    add("--filter", default="", metavar="FILTER", help=_FILTER)
+    add(
+        "--lang",
+        choices=("en", "zh"),
+        help="language of the explanations (default: by the locale)",
+    )
+
+
+def _recording(parser: Parser) -> None:
+    add = parser.add_argument_group("what is kept").add_argument
+    add(
+        "--record",
+        metavar="FILE",
+        help="also write the events to FILE (.gz: compressed), readable by"
+        " you only; an old recording there is overwritten",
+    )
+    add(
+        "--no-source",
+        dest="source",
+        action="store_false",
+        help="leave the text of functions out of the events",
+    )
+    add(
+        "--reveal",
+        action="store_true",
+        help="do NOT hide passwords, tokens, cookies and their like",
+    )
+
+
+def _app_options(group: Any) -> None:  # noqa: ANN401
+    add = group.add_argument
+    add(
+        "--factory",
+        action="store_true",
+        help="APP is a function that makes the app",
+    )
+    add(
+        "--app-dir",
+        default="",
+        metavar="DIR",
+        help="folder to import APP from (default: the current one)",
+    )
+    add(
+        "--lifespan",
+        choices=("auto", "on", "off"),
+        default="auto",
+        help="whether the app has startup and shutdown (default: auto)",
+    )
+    add(
+        "--root-path",
+        default="",
+        metavar="PATH",
+        help="the path that a proxy strips",
+    )
+
+
+def _server_options(group: Any) -> None:  # noqa: ANN401
+    add = group.add_argument
+    for name, kind, default, what in _NUMBERS:
+        metavar = "SECONDS" if kind is seconds else "N"
+        said = "none" if default is None else default
+        add(
+            name,
+            type=kind,
+            default=default,
+            metavar=metavar,
+            help=f"{what} (default: {said})",
+        )
+    add(
+        "--host",
+        default="127.0.0.1",
+        help="address to listen on (default: 127.0.0.1, this machine only)",
+    )
+    add(
+        "--header",
+        dest="headers",
+        type=header,
+        action="append",
+        default=[],
+        metavar="'NAME: VALUE'",
+        help="add it to every response; may be given several times",
+    )
+    for name, what in _SWITCHES:
+        on = name.removeprefix("--").replace("-", "_")
+        add(
+            name,
+            action=argparse.BooleanOptionalAction,
+            dest=on,
+            default=True,
+            help=what,
+        )
+
+
+_NUMBERS: tuple[tuple[str, Any, int | None, str], ...] = (
+    ("--port", number(0, 65535), 8000, "port; 0 takes any that is free"),
+    ("--backlog", number(1), 2048, "connections the kernel keeps waiting"),
+    ("--limit-concurrency", number(0), None, "answer 503 from N on"),
+    ("--limit-max-requests", number(1), None, "end after N responses"),
+    ("--timeout-keep-alive", seconds, 5, "until an idle connection closes"),
+    (
+        "--timeout-graceful-shutdown",
+        seconds,
+        None,
+        "until requests under way are cancelled at the end",
+    ),
+    (
+        "--h11-max-incomplete-event-size",
+        number(1),
+        None,
+        "longest head of a request, in bytes",
+    ),
+)
+
+_SWITCHES = (
+    ("--date-header", "whether responses carry Date"),
+    ("--server-header", "whether responses carry Server"),
+    ("--access-log", "whether each response is logged"),
+)
+
+
+def wide_enough() -> None:
+    """Give help 80 columns where nobody says how wide the terminal is."""
+    os.environ.setdefault("COLUMNS", "80")

@@ -1,0 +1,133 @@
+"""A recording as a feed of records, read by a thread.
+
+Views can't tell it from a running server, but for `progress`.
+"""
+
+import os
+import threading
+from pathlib import Path
+from typing import BinaryIO, Self
+
+from tracer.events import Header
+from tracer.events.log import (
+    Decoder,
+    Record,
+    TraceError,
+    open_trace,
+    read_chunks,
+)
+from tracer.host.queue import Records
+
+CUT_OFF = (
+    "the recording is cut off in its last line, as by a kill; all before it"
+    " is here"
+)
+
+
+class FileFeed:
+    """Reads a recording, see `tracer.views.feed.Feed`.
+
+    Attributes:
+        live: False.
+        title: The file's name.
+        header: Line 1, once it was read.
+        failed: Whether `problem` is an error and not just worth saying.
+    """
+
+    live = False
+
+    def __init__(self, path: Path) -> None:
+        """Open the file and begin to read it.
+
+        Raises:
+            OSError: It can't be opened.
+            TraceError: It is a folder.
+        """
+        if path.is_dir():
+            raise TraceError(f"{path} is a folder, and no recording")
+        self.title = path.name
+        self.header: Header | None = None
+        self.failed = False
+        self._problem: str | None = None
+        self._decoder = Decoder()
+        self._records = Records()
+        self._stopping = False
+        self._size = path.stat().st_size
+        self._file: BinaryIO = open_trace(path)
+        self._at = 0
+        self._reader = threading.Thread(
+            target=self._read, name="asgi-trace reader", daemon=True
+        )
+        self._reader.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self.close()
+
+    def take(self) -> list[Record]:
+        """Give the records that were read since the last call."""
+        return self._records.take()
+
+    def wait(self, timeout: float) -> None:
+        """Wait for records, for the end, or `timeout` seconds."""
+        self._records.wait(timeout)
+
+    @property
+    def ended(self) -> bool:
+        """Whether all was read and taken."""
+        return self._records.ended
+
+    @property
+    def problem(self) -> str | None:
+        """What is wrong with the recording."""
+        return self._problem
+
+    @property
+    def progress(self) -> float | None:
+        """How much of the file was read, 0 to 1."""
+        return min(1.0, self._at / self._size) if self._size else 1.0
+
+    def stop(self) -> None:
+        """Read no further."""
+        self._stopping = True
+        self._records.close()
+
+    def again(self) -> bool:
+        """Nobody can send a recording's requests once more."""
+        return False
+
+    def close(self) -> None:
+        """Stop, and let go of the file."""
+        self.stop()
+        self._reader.join()
+
+    def _read(self) -> None:
+        try:
+            with self._file as file:
+                for records in read_chunks(file, self._decoder):
+                    self.header = self._decoder.header
+                    self._at = _position(file)
+                    self._records.put(records)
+                    if self._stopping:
+                        return
+                rest, cut = self._decoder.finish()
+                self.header = self._decoder.header
+                self._records.put(rest)
+                self._problem = CUT_OFF if cut else None
+        except TraceError as error:
+            self.header = self._decoder.header
+            self._records.put(error.before)
+            self._problem = f"{self.title}: {error}"
+            self.failed = True
+        except OSError as error:
+            self._problem = f"{self.title} can't be read: {error.strerror}"
+            self.failed = True
+        finally:
+            self._records.close()
+
+
+def _position(file: BinaryIO) -> int:
+    """How far the file itself was read, compressed or not."""
+    return os.lseek(file.fileno(), 0, os.SEEK_CUR)
