@@ -1,0 +1,340 @@
+"""A feed of records becomes a screen that a user can ask.
+
+The app owns what the widgets don't: the feed, the trace, the player and the
+clock. One tick takes what has come, lets time pass, and shows the moment to
+the panes; a pane draws only what differs.
+"""
+
+import time
+from collections.abc import Callable, Iterable
+from typing import ClassVar
+
+from textual import constants
+from textual.app import App, ComposeResult, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.events import Resize
+from textual.screen import Screen
+from textual.timer import Timer
+from textual.widgets import Footer, HelpPanel, Input
+
+from tracer.model.depth import Depth
+from tracer.model.filter import FilterError, parse_filter
+from tracer.model.trace import Trace
+from tracer.views.explain import load
+from tracer.views.feed import Feed
+from tracer.views.tui.board import Board
+from tracer.views.tui.messages import PaneChosen, Picked, Sought
+from tracer.views.tui.moment import Moment
+from tracer.views.tui.pieces import Piece, many
+from tracer.views.tui.player import Player
+from tracer.views.tui.problem import Problem
+from tracer.views.tui.title import Title
+
+FEED_RATE, FRAME_RATE = 1 / 20, 1 / 30
+"""Seconds between two looks at the feed, and between two frames."""
+BUDGET = 0.025
+"""Seconds that one tick may spend on folding."""
+PATIENCE = 6.0
+"""Seconds that a server has for its graceful end before we leave."""
+SCRUB = 0.05
+"""Part of a playback that an arrow key passes."""
+
+
+class TraceApp(App[int]):
+    """The screen. `tick` is all that moves it."""
+
+    CSS_PATH = "trace.tcss"
+    TITLE = "asgi-trace"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("space", "freeze", "Freeze"),
+        Binding("full_stop", "step(1)", "Next", key_display="."),
+        Binding("comma", "step(-1)", "Previous", key_display=","),
+        Binding("left", "scrub(-1)", "Scrub", show=False),
+        Binding("right", "scrub(1)", "Scrub", show=False),
+        Binding("home", "edge(0)", "Begin", show=False),
+        Binding("end", "edge(1)", "End", show=False),
+        Binding("less_than_sign", "speed(-1)", "Slower", show=False),
+        Binding("greater_than_sign", "speed(1)", "Faster", show=False),
+        Binding("f", "follow", "Follow"),
+        Binding("d", "depth", "Depth"),
+        Binding("p", "picture", "Picture"),
+        Binding("slash", "filter", "Filter", key_display="/"),
+        Binding("z", "zoom", "Zoom"),
+        Binding("r", "again", "Send again", show=False),
+        *(
+            Binding(str(number), f"pane({number})", "Pane", show=False)
+            for number in range(1, 10)
+        ),
+        Binding("escape", "leave", "Back", show=False),
+        Binding("question_mark,f1", "help", "Help", key_display="?"),
+        Binding("ctrl+q", "quit", "Quit", priority=True),
+        Binding("ctrl+z", "suspend_process", "Suspend", show=False),
+    ]
+
+    def __init__(
+        self,
+        feed: Feed,
+        *,
+        lang: str = "en",
+        clock: Callable[[], float] | None = None,
+    ) -> None:
+        """Make the screen of a feed.
+
+        Args:
+            feed: Where the records come from.
+            lang: Language of the explanations.
+            clock: Seconds that only rise. Given, it is the test's: no timer
+                runs, and `tick` is called by hand.
+        """
+        super().__init__()
+        self.feed = feed
+        self.trace = Trace()
+        still = constants.TEXTUAL_ANIMATIONS == "none"
+        self.player = Player(self.trace, live=feed.live, still=still)
+        self.board = Board(load(lang))
+        self._top = Title(id="title")
+        self._manual = clock is not None
+        self._clock = clock or time.monotonic
+        self._then = self._clock()
+        self._frames: Timer | None = None
+        self._told: str | None = None
+        self._leaving: float | None = None
+
+    def compose(self) -> ComposeResult:
+        yield self._top
+        yield self.board
+        yield Footer(compact=True)
+
+    def on_mount(self) -> None:
+        self.board.settle(*self.size)
+        self.board.requests.focus()
+        if not self._manual:
+            self.set_interval(FEED_RATE, self.tick)
+            self._frames = self.set_interval(FRAME_RATE, self.frame, pause=True)
+
+    def on_resize(self, event: Resize) -> None:
+        self.board.settle(*event.size)
+
+    # Time
+
+    def tick(self) -> None:
+        """Take what has come, and let time pass."""
+        changed = self._drain()
+        self._advance()
+        self._paint(changed)
+        self._look_for_the_end()
+        if self._frames is not None:
+            if self.player.moving and not self.player.still:
+                self._frames.resume()
+            else:
+                self._frames.pause()
+
+    def frame(self) -> None:
+        """Let time pass, for the token's sake."""
+        self._advance()
+        self._paint(set())
+
+    def _advance(self) -> None:
+        now = self._clock()
+        self.player.advance(now - self._then)
+        self._then = now
+
+    def _drain(self) -> set[int]:
+        changed: set[int] = set()
+        until = time.monotonic() + BUDGET
+        while records := self.feed.take():
+            changed |= self.trace.feed(records)
+            self.board.hear(records)
+            if time.monotonic() > until:
+                break
+        return changed
+
+    def _look_for_the_end(self) -> None:
+        if self._leaving is not None:
+            late = self._clock() - self._leaving > PATIENCE
+            if self.feed.ended or late:
+                self.exit(0)
+        elif self.feed.ended and self.feed.problem != self._told:
+            self._told = self.feed.problem
+            self.push_screen(Problem(self._told or ""))
+
+    # The picture
+
+    def _paint(self, changed: set[int]) -> None:
+        moment = self.player.moment()
+        self.board.show(moment, changed, self._pace())
+        self.board.title(*self._names(moment))
+        self._top.show(self._who(), self._gauges())
+
+    def _pace(self) -> Piece:
+        """Moving or not, and how fast."""
+        player = self.player
+        speed = f"×{player.speed:g}"
+        if not player.playing:
+            return f" FROZEN {speed} ", "warn"
+        return f" {'►' if player.moving else '·'} {speed:<5} ", "accent"
+
+    def _names(self, moment: Moment) -> tuple[Content, Content]:
+        request = moment.request
+        if request is None:
+            return Content("Conveyor"), Content("")
+        status = "" if request.status is None else f"  {request.status}"
+        title = f"{request.label} {request.method} {request.target}{status}"
+        said = ["ms since its first event"]
+        if self.player.passed:
+            said.insert(0, f"{many(self.player.passed, 'request')} passed over")
+        if self.player.follow:
+            said.insert(0, "following")
+        return Content(title), Content(" · ".join(said))
+
+    def _who(self) -> tuple[Piece, ...]:
+        live = (
+            (" LIVE ► ", "good") if self.feed.live else (" REPLAY ", "accent")
+        )
+        url = self.trace.server.url
+        return (
+            (" asgi-trace ", "strong"),
+            live,
+            (self.feed.title, "strong"),
+            (f"  {url}" if url else "", ""),
+        )
+
+    def _gauges(self) -> tuple[Piece, ...]:
+        server, progress = self.trace.server, self.feed.progress
+        phase = "leaving" if self._leaving is not None else server.phase
+        reading = progress is not None and not self.feed.ended
+        state = f"reading {progress:.0%}" if reading else phase
+        dropped = (
+            f" drop {server.dropped} ",
+            "loud" if server.dropped else "muted",
+        )
+        return (
+            (f" req {len(self.trace.requests)} ", "muted"),
+            (f" ev {self.trace.count:,} ".replace(",", " "), "muted"),
+            dropped,
+            (f" {state} ", "accent"),
+        )
+
+    # Keys: the playhead
+
+    def action_freeze(self) -> None:
+        self.player.freeze()
+        self._repaint()
+
+    def action_step(self, lines: int) -> None:
+        index = self.board.events.beside(lines)
+        if index is not None:
+            self.player.go(index)
+        self._repaint()
+
+    def action_scrub(self, steps: int) -> None:
+        self.player.scrub(steps * SCRUB * self.player.seconds)
+        self._repaint()
+
+    def action_edge(self, end: int) -> None:
+        self.player.go(len(self.player.moment().story) if end else 0)
+        self._repaint()
+
+    def action_speed(self, steps: int) -> None:
+        self.player.faster(steps)
+        self._repaint()
+
+    def action_follow(self) -> None:
+        self.player.toggle_follow()
+        self._repaint()
+
+    def on_picked(self, message: Picked) -> None:
+        self.player.select(message.number)
+        self._repaint()
+
+    def on_sought(self, message: Sought) -> None:
+        self.player.go(message.index)
+        self._repaint()
+
+    def _repaint(self) -> None:
+        self._then = self._clock() if not self._manual else self._then
+        self._paint(set())
+        if self._frames is not None and self.player.moving:
+            self._frames.resume()
+
+    # Keys: the panes
+
+    def action_pane(self, number: int) -> None:
+        self.board.choose(number)
+        self._paint(set())
+
+    def on_pane_chosen(self, message: PaneChosen) -> None:
+        self.action_pane(message.number)
+
+    def action_depth(self) -> None:
+        events = self.board.events
+        events.depth = Depth((events.depth + 1) % len(Depth))
+        self._paint(set())
+
+    def action_picture(self) -> None:
+        self.board.turn_picture()
+        self._paint(set())
+
+    def action_zoom(self) -> None:
+        if self.screen.maximized:
+            self.screen.minimize()
+        elif self.screen.focused is not None:
+            self.screen.maximize(self.screen.focused)
+
+    def action_leave(self) -> None:
+        if self.board.input.has_focus:
+            self._close_filter()
+        elif self.screen.maximized:
+            self.screen.minimize()
+        else:
+            self.action_pane(1)
+
+    def action_help(self) -> None:
+        if self.screen.query(HelpPanel):
+            self.action_hide_help_panel()
+        else:
+            self.action_show_help_panel()
+
+    def action_filter(self) -> None:
+        self.board.input.display = True
+        self.board.input.focus()
+
+    def _close_filter(self) -> None:
+        self.board.input.display = bool(self.board.input.value)
+        self.action_pane(self.board.pane)
+
+    def on_input_submitted(self, message: Input.Submitted) -> None:
+        try:
+            wanted = parse_filter(message.value)
+        except FilterError as error:
+            self.notify(str(error), severity="warning", markup=False)
+            return
+        self.board.filter(wanted)
+        self._close_filter()
+
+    # Keys: the server
+
+    def action_again(self) -> None:
+        if not self.feed.again():
+            url = self.trace.server.url
+            ask = f"curl {url}" if url else "it is a recording"
+            said = f"There is no client of ours to run again: {ask}"
+            self.notify(said, markup=False)
+
+    async def action_quit(self) -> None:
+        """Leave; a live server gets a moment to end in order."""
+        if not self.feed.live or self.feed.ended or self._leaving is not None:
+            self.exit(0)
+            return
+        self._leaving = self._clock()
+        self.feed.stop()
+        self._paint(set())
+
+    def get_system_commands(
+        self, screen: Screen[object]
+    ) -> Iterable[SystemCommand]:
+        yield from super().get_system_commands(screen)
+        yield SystemCommand(
+            "Freeze", "Stop the playhead, or go on", self.action_freeze
+        )

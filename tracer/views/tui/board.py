@@ -1,0 +1,168 @@
+"""The panes on the screen: which ones are seen, and who is told what.
+
+Wide and high enough, they stand side by side; otherwise one of them at a
+time has the lower half.
+"""
+
+from collections.abc import Iterable
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Input, Static
+
+from tracer.events.log import Record
+from tracer.model.filter import Filter
+from tracer.views.explain import Explanations
+from tracer.views.tui.asgi import Asgi
+from tracer.views.tui.conveyor import Conveyor
+from tracer.views.tui.events import Events
+from tracer.views.tui.explanation import Explanation
+from tracer.views.tui.headers import Headers
+from tracer.views.tui.ladder import Ladder
+from tracer.views.tui.machines import Machines
+from tracer.views.tui.moment import Moment
+from tracer.views.tui.now import Now
+from tracer.views.tui.output import Output
+from tracer.views.tui.pieces import Piece
+from tracer.views.tui.requests import Requests
+from tracer.views.tui.rows import Rows
+from tracer.views.tui.scrubber import Scrubber
+from tracer.views.tui.server import Server
+from tracer.views.tui.source import Source
+from tracer.views.tui.tabs import Tabs
+from tracer.views.tui.wire import Wire
+
+WIDE, HIGH = 100, 34
+"""From here on several panes stand side by side."""
+LEAST_WIDE, LEAST_HIGH = 60, 16
+INSPECTORS = (4, 5, 6, 7, 8, 9)
+EVERY = (1, 2, 3, *INSPECTORS)
+TOO_SMALL = f"Make the terminal larger: at least {LEAST_WIDE} × {LEAST_HIGH}."
+FILTER_HINT = "path=/items/* status=4xx kind=send.*"
+
+
+class Board(Vertical):
+    """All panes; `show` passes a moment to those that can be seen."""
+
+    def __init__(self, explained: Explanations) -> None:
+        super().__init__(id="board")
+        self.conveyor = Conveyor(id="conveyor")
+        self.ladder = Ladder(id="ladder")
+        self.now = Now(explained, id="now")
+        self.tabs = Tabs(id="tabs")
+        self.input = Input(placeholder=FILTER_HINT, id="filter", compact=True)
+        self.requests = Requests(id="requests")
+        self.events = Events(explained, id="events")
+        self.explanation = Explanation(explained, id="explanation")
+        self.source = Source(id="source")
+        self.inspect_tabs = Tabs(id="inspect-tabs")
+        self.server = Server(explained, id="pane-8")
+        self.inspectors: dict[int, Rows] = {
+            4: Wire(id="pane-4"),
+            5: Machines(id="pane-5"),
+            6: Asgi(id="pane-6"),
+            7: Headers(id="pane-7"),
+            8: self.server,
+            9: Output(id="pane-9"),
+        }
+        self.scrubber = Scrubber(id="scrubber")
+        self.left = Vertical(id="left")
+        self.right = Vertical(id="right")
+        self.inspector = Vertical(id="inspector")
+        self.pane, self.inspected = 2, INSPECTORS[0]
+        self.one = False
+
+    def compose(self) -> ComposeResult:
+        yield from (self.conveyor, self.ladder, self.now)
+        yield from (self.tabs, self.input)
+        with Horizontal(id="lower"):
+            with self.left:
+                yield from (self.requests, self.events, self.explanation)
+            with self.right:
+                yield self.source
+                with self.inspector:
+                    yield self.inspect_tabs
+                    yield from self.inspectors.values()
+        yield self.scrubber
+        yield Static(Content(TOO_SMALL), id="small")
+
+    # Which panes are seen
+
+    def settle(self, width: int, height: int) -> None:
+        """Put the panes where a terminal of this size has room for them."""
+        self.one = width < WIDE or height < HIGH
+        self.set_class(self.one, "-one")
+        small = width < LEAST_WIDE or height < LEAST_HIGH
+        self.set_class(small, "-small")
+        seen = {self.pane} if self.one else {1, 2, 3, self.inspected}
+        self.requests.display = 1 in seen
+        self.events.display = self.explanation.display = 2 in seen
+        self.source.display = 3 in seen
+        for number, pane in self.inspectors.items():
+            pane.display = number in seen
+        self.left.display = bool(seen & {1, 2})
+        self.right.display = bool(seen - {1, 2})
+        self.inspector.display = bool(seen & set(INSPECTORS))
+        self.tabs.show(EVERY, self.pane)
+        self.inspect_tabs.show(INSPECTORS, self.inspected)
+
+    def choose(self, number: int) -> None:
+        """Bring a pane to the front and give it the keys."""
+        self.pane = number
+        if number in INSPECTORS:
+            self.inspected = number
+        self.settle(*self.app.size)
+        self.widget(number).focus()
+
+    def widget(self, number: int) -> Widget:
+        """The widget of a pane."""
+        first = {1: self.requests, 2: self.events, 3: self.source}
+        return first.get(number) or self.inspectors[number]
+
+    def number_of(self, widget: Widget | None) -> int:
+        """The pane that a widget belongs to; that of the events if to none."""
+        for number in EVERY:
+            if widget is self.widget(number):
+                return number
+        return 2
+
+    def turn_picture(self) -> None:
+        """Rail or ladder."""
+        self.ladder.display = not self.ladder.display
+        self.conveyor.display = not self.ladder.display
+
+    # Who is told what
+
+    def show(self, moment: Moment, changed: set[int], left: Piece) -> None:
+        """Show a moment to the panes that can be seen."""
+        picture = self.ladder if self.ladder.display else self.conveyor
+        picture.show(moment)
+        self.now.show(moment)
+        self.requests.show(moment, changed)
+        for pane in (self.events, self.explanation, self.source):
+            if pane.display:
+                pane.show(moment)
+        for inspector in self.inspectors.values():
+            if inspector.display:
+                inspector.show(moment)
+        self.scrubber.show(moment, left)
+
+    def title(self, text: Content, subtitle: Content) -> None:
+        """Name what the picture shows."""
+        for picture in (self.conveyor, self.ladder):
+            if str(picture.border_title) != text.plain or (
+                str(picture.border_subtitle) != subtitle.plain
+            ):
+                picture.border_title = text  # type: ignore[assignment]  # a Content is kept as it is
+                picture.border_subtitle = subtitle  # type: ignore[assignment]
+
+    def hear(self, records: Iterable[Record]) -> None:
+        """Tell the panes that listen to more than requests."""
+        self.server.hear(records)
+
+    def filter(self, wanted: Filter) -> None:
+        """List only what is wanted."""
+        self.requests.filter(wanted)
+        self.events.filter(wanted)

@@ -1,0 +1,82 @@
+"""The headers both ways; of the response's, who added each one."""
+
+from collections.abc import Hashable, Iterable
+from typing import ClassVar
+
+from tracer.events import CycleCreated, ResponseStart, ScopeBuilt
+from tracer.views.tui.moment import Moment
+from tracer.views.tui.pieces import Line, fit, pad
+from tracer.views.tui.rows import Rows, played_of
+
+ORIGINS = {
+    "tick": "server",
+    "config": "server",
+    "app": "app",
+    "mirrored": "connection",
+    "h11": "h11",
+}
+"""Who added a header -> the look of the word."""
+
+
+class Headers(Rows):
+    """Request headers as they came, response headers with their origin."""
+
+    HELP: ClassVar[str] = """
+### Headers
+
+Of the response's headers, the word on the left says who added each:
+**tick** the server's once-a-second tick (`date`), **config** its
+configuration, **app** the app and its middleware, **mirrored** the request
+asked for it, **h11** the parser put it in when writing.
+
+Nobody can change them after `http.response.start`.
+"""
+
+    def key(self, moment: Moment) -> Hashable:
+        return tuple(
+            played_of(moment, "scope.built", "response.start", "cycle.created")
+        )
+
+    def rows(self, moment: Moment, width: int) -> Iterable[Line]:
+        scope = response = defaults = None
+        for record in moment.played:
+            match record:
+                case ScopeBuilt():
+                    scope = record
+                case CycleCreated():
+                    defaults = record
+                case ResponseStart():
+                    response = record
+                case _:
+                    pass
+        yield (("request", "strong"),)
+        for name, value in scope.headers if scope else ():
+            yield _header(name, value, width)
+        if scope is None:
+            yield (("not parsed yet", "muted"),)
+        yield ()
+        if response is not None:
+            yield (
+                ("response ", "strong"),
+                (
+                    str(response.status),
+                    "good" if response.status < 400 else "bad",
+                ),
+            )
+            for name, value, origin in response.headers:
+                yield (
+                    (pad(origin, 9), ORIGINS.get(origin, "muted")),
+                    *_header(name, value, width - 9),
+                )
+            return
+        yield (("response ", "strong"), ("not started", "muted"))
+        for name, value in defaults.default_headers if defaults else ():
+            yield (("waiting  ", "faint"), *_header(name, value, width - 9))
+
+
+def _header(name: str, value: str, width: int) -> Line:
+    return (
+        (name, "cycle"),
+        (": ", "muted"),
+        (fit(value, max(width - len(name) - 2, 8)), ""),
+    )

@@ -1,0 +1,27 @@
+"""What the panes tell the app: what the user picked."""
+
+from textual.message import Message
+
+
+class Picked(Message):
+    """A request was chosen; `number` is its number."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+
+class Sought(Message):
+    """The playhead shall go to the event number `index` of the request."""
+
+    def __init__(self, index: int) -> None:
+        super().__init__()
+        self.index = index
+
+
+class PaneChosen(Message):
+    """A tab was clicked; `number` is that of its pane."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number

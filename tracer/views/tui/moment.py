@@ -1,0 +1,62 @@
+"""What the panes draw: one request, at one place of its playback."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tracer.events.log import Record
+from tracer.model.playback import Score, travelled
+from tracer.model.requests import Request
+from tracer.model.stage import Leg, Stop
+from tracer.model.trace import Trace
+
+ENOUGH = 0.97
+"""A token that is this far has arrived."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One look at the trace.
+
+    Attributes:
+        trace: All that is known.
+        request: The one that is shown, as it stands now; None: none yet.
+        story: Its events.
+        score: They as beats; the story may have grown since.
+        index: Which event is lit, -1 for none.
+        clock: Seconds of playback.
+        still: The token jumps from stop to stop: paused steps, or reduced
+            motion.
+    """
+
+    trace: Trace
+    request: Request | None = None
+    story: Sequence[Record] = ()
+    score: Score | None = None
+    index: int = -1
+    clock: float = 0.0
+    still: bool = False
+
+    @property
+    def record(self) -> Record | None:
+        """The event that is lit."""
+        return self.story[self.index] if self.index >= 0 else None
+
+    @property
+    def began(self) -> int:
+        """`t` of the request's first event."""
+        return self.story[0].t if self.story else 0
+
+    @property
+    def played(self) -> Sequence[Record]:
+        """The events up to the one that is lit."""
+        return self.story[: self.index + 1]
+
+    def token(self) -> tuple[Stop, Stop, float]:
+        """From which stop to which the token moves, and how far it is."""
+        if self.score is None or not self.score.beats:
+            return Stop(0, Leg.OUT), Stop(0, Leg.OUT), 1.0
+        if self.still:
+            stop = self.score.beats[self.index].stop
+            return stop, stop, 1.0
+        before, after, part = travelled(self.score, self.clock)
+        return before, after, part if part < ENOUGH else 1.0

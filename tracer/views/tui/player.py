@@ -1,0 +1,175 @@
+"""The player: which request is shown, and where its playback stands.
+
+It turns passing time into a moment. There is no clock here: whoever owns one
+says how much time has passed.
+"""
+
+from dataclasses import dataclass
+
+from tracer.model.playback import Score, beat_at, score
+from tracer.model.requests import OVER
+from tracer.model.trace import Trace
+from tracer.views.tui.moment import Moment
+
+SPEEDS = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
+LINGER = 0.8
+"""Seconds that a finished picture stays before the next one."""
+PATIENCE = 4.0
+"""Seconds to wait at the last event of a request that doesn't end."""
+SETTLED = 0.99
+"""Part of a beat's dwell after which its token has arrived."""
+BIG, BIG_STEP = 2000, 1.25
+"""A score of so many events is laid out anew only when it grew so much."""
+
+
+@dataclass(slots=True)
+class Player:
+    """Plays one request after the other.
+
+    Attributes:
+        trace: Where the requests come from.
+        live: Pass over what came too fast; a recording plays all, in order.
+        still: Reduced motion.
+        number: The request that is shown.
+        clock: Seconds of playback at speed 1.
+        playing: Whether time moves the playhead.
+        follow: Whether the next request comes by itself.
+        passed: How many were passed over before this one.
+    """
+
+    trace: Trace
+    live: bool
+    still: bool = False
+    number: int | None = None
+    clock: float = 0.0
+    playing: bool = True
+    follow: bool = True
+    passed: int = 0
+    speed: float = 1.0
+    _score: Score | None = None
+    _scored: int = -1
+    _rested: float = 0.0
+
+    # What time does
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass."""
+        if self.number is None and not self._begin():
+            return
+        self._rescore()
+        if not self.playing:
+            return
+        end = self.seconds
+        before = self.clock
+        self.clock = min(end, before + seconds * self.speed)
+        if self.clock < end:
+            self._rested = 0.0
+            return
+        self._rested += seconds - (self.clock - before) / self.speed
+        if self.follow and self._rested >= self._rest():
+            self._next()
+
+    def _rest(self) -> float:
+        request = self.trace.requests.get(self.number or 0)
+        over = request is None or request.outcome in OVER
+        return LINGER if over else PATIENCE
+
+    def _begin(self) -> bool:
+        """Show the first request there is, or in a live view the newest."""
+        numbers = [n for n in self.trace.requests if self.trace.story(n)]
+        if not numbers:
+            return False
+        self._show(numbers[-1] if self.live else numbers[0])
+        return True
+
+    def _next(self) -> None:
+        later: list[int] = []
+        for number in reversed(self.trace.requests):
+            if number == self.number:
+                break
+            if self.trace.story(number):
+                later.append(number)
+        if later:
+            self._show(later[0] if self.live else later[-1])
+            self.passed = len(later) - 1 if self.live else 0
+
+    def _show(self, number: int) -> None:
+        self.number, self.clock, self.passed = number, 0.0, 0
+        self._score, self._scored, self._rested = None, -1, 0.0
+        self._rescore()
+
+    def _rescore(self) -> None:
+        number = self.number or 0
+        story = self.trace.story(number)
+        size, known = len(story), self._scored
+        if size == known or BIG < known < size < known * BIG_STEP:
+            return
+        start = self.trace.start_of(number)
+        self._scored = size
+        self._score = score(start, story) if start else None
+
+    # What the user does
+
+    def select(self, number: int) -> None:
+        """Show a request from its beginning, and stay with it."""
+        self._show(number)
+        self.follow = False
+        self.playing = True
+
+    def freeze(self) -> None:
+        """Stop the playhead, or go on; at the end, from the beginning."""
+        self.playing = not self.playing
+        if not self.playing:
+            self.follow = False
+        elif self.clock >= self.seconds:
+            self.clock = self._rested = 0.0
+
+    def go(self, index: int) -> None:
+        """Freeze at an event."""
+        beats = self._score.beats if self._score else ()
+        self.playing = self.follow = False
+        if beats:
+            beat = beats[min(max(index, 0), len(beats) - 1)]
+            self.clock = beat.start + beat.dwell * SETTLED
+
+    def scrub(self, seconds: float) -> None:
+        """Freeze, and move the playhead by so much playback."""
+        self.playing = self.follow = False
+        self.clock = min(max(self.clock + seconds, 0.0), self.seconds)
+
+    def faster(self, steps: int) -> None:
+        """Change the speed by one step, up or down."""
+        at = SPEEDS.index(self.speed) + steps
+        self.speed = SPEEDS[min(max(at, 0), len(SPEEDS) - 1)]
+
+    def toggle_follow(self) -> None:
+        """Follow the newest request, or stay with this one."""
+        self.follow = not self.follow
+        self.playing = self.playing or self.follow
+
+    # What there is to see
+
+    @property
+    def seconds(self) -> float:
+        """How long the shown request plays."""
+        return self._score.seconds if self._score else 0.0
+
+    @property
+    def moving(self) -> bool:
+        """Whether time alone would change the picture."""
+        return self.playing and self.clock < self.seconds
+
+    def moment(self) -> Moment:
+        """What is to be drawn now."""
+        number = self.number or 0
+        story = self.trace.story(number)
+        played = self._score
+        return Moment(
+            self.trace,
+            self.trace.requests.get(number) if self.number else None,
+            story,
+            played,
+            beat_at(played, self.clock) if played and story else -1,
+            self.clock,
+            self.still,
+        )

@@ -1,0 +1,115 @@
+"""The code that spoke: the function in which the lit event was noted."""
+
+from functools import lru_cache
+from typing import ClassVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.content import Content
+from textual.highlight import highlight
+from textual.strip import Strip
+
+from tracer.model.source import SourcePlace
+from tracer.views.tui.lines import Lines
+from tracer.views.tui.moment import Moment
+from tracer.views.tui.pieces import Line, wrap
+
+OWNERS = {
+    "server": ("the server", "server"),
+    "framework": ("the framework", "framework"),
+    "app": ("your app", "app"),
+}
+"""Whose code it is, in words, and the look of the words."""
+
+NO_EVENT = "No event is lit."
+NO_PLACE = (
+    "No Python code of the server, the framework or the app stands behind"
+    " this event: asyncio or the kernel did it, or the tracer noted it."
+)
+NO_TEXT = "The recording has no source text for this place."
+
+
+@lru_cache(maxsize=64)
+def _coloured(text: str) -> tuple[Content, ...]:
+    made = highlight(text, language="python")
+    return tuple(made.split("\n", allow_blank=True))
+
+
+class Source(Lines):
+    """A function's text, its first line marked."""
+
+    HELP: ClassVar[str] = """
+### Source
+
+The function in which the lit event was noted: the server's own code, the
+framework's, or yours. The text is that of the moment when it was loaded, and
+a recording carries it along. `►` marks the function's first line.
+"""
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._place: SourcePlace | None = None
+        self._hint = NO_EVENT
+        self._text: tuple[Content, ...] = ()
+
+    def show(self, moment: Moment) -> None:
+        """Show the code of the lit event, if it is another place."""
+        record = moment.record
+        where = record.where if record else None
+        place = moment.trace.sources.get(where) if where is not None else None
+        hint = NO_PLACE if record else NO_EVENT
+        if (place, hint) == (self._place, self._hint) and self.border_title:
+            return
+        self._place, self._hint = place, hint
+        self.top = 0
+        self._text = ()
+        if place is None:
+            self.title("3 Source")
+        else:
+            owner, _ = OWNERS[place.owner]
+            head = f"{place.file}:{place.line}"
+            name = (f"  {place.name}  ", "bold")
+            self.title("3 ", head, name, (owner, "dim"))
+            if place.lines:
+                self._text = _coloured("\n".join(place.lines))
+            else:
+                self._hint = NO_TEXT
+        self.refresh()
+
+    def count(self) -> int:
+        return len(self._text) or len(self._wrapped())
+
+    def _wrapped(self) -> list[str]:
+        return wrap(self._hint, self.size.width - 2)
+
+    def line(self, index: int, width: int) -> Line:
+        if not self._text:
+            return ((self._wrapped()[index], "muted"),)
+        assert self._place is not None
+        mark = "►" if index == 0 else " "
+        number = self._place.line + index
+        return ((mark, "token"), (f"{number:>5} ", "faint"))
+
+    def strip(self, pieces: Line, width: int, ground: str = "") -> Strip:  # type: ignore[override]  # the same, for lines only
+        return super().strip(pieces, width, ground)
+
+    def render_line(self, y: int) -> Strip:
+        strip = super().render_line(y)
+        index = self.top + y
+        if not 0 <= index < len(self._text):
+            return strip
+        gutter = 7
+        width = strip.cell_length
+        bar = strip.crop(width - 1) if self.count() > self.size.height else None
+        room = width - gutter - (1 if bar else 0)
+        base = self.look("")
+        code = Strip(
+            [
+                Segment(text, base + (style or Style()))
+                for text, style, _ in self._text[index].render_segments(
+                    self.visual_style
+                )
+            ]
+        ).adjust_cell_length(max(room, 0), base)
+        parts = [strip.crop(0, gutter), code]
+        return Strip.join([*parts, bar] if bar else parts)
