@@ -157,12 +157,17 @@ class Page:
         )
         return f"{left} {painted} {right}"
 
-    def lines(self, row: Row) -> Iterator[str]:
-        """The line of a row; more than one only where a terminal is narrow."""
+    def lines(self, row: Row, *, begins: bool) -> Iterator[str]:
+        """The line of a row; more than one only where a terminal is narrow.
+
+        Args:
+            row: What to lay out.
+            begins: Whether its turn begins with it.
+        """
         width = self.width
         painted = [self.label(f"{row.label:<4}", row.req)]
         used = max(cell_len(row.label), 4)
-        for text, style in self._columns(row, width):
+        for text, style in self._columns(row, width, begins=begins):
             painted.append(self.paint(text, style))
             used += cell_len(text)
         first, *rest = self.wrapped(row.text, used)
@@ -172,11 +177,11 @@ class Page:
             yield " " * used + self.paint(more, tone)
 
     def _columns(
-        self, row: Row, width: int | None
+        self, row: Row, width: int | None, *, begins: bool
     ) -> Iterator[tuple[str, Style]]:
         if width is None or width >= TIGHT:
-            mark = "┬" if row.begins else "│"
-            style = STYLES["bold" if row.begins else "dim"]
+            mark = "┬" if begins else "│"
+            style = STYLES["bold" if begins else "dim"]
             yield f" {row.turn:>4} {mark if row.turn else ' '}", style
         yield f" {row.ms:>8}  ", STYLES["dim"]
         layer = STYLES[row.layer]

@@ -5,7 +5,7 @@ A row is values only. What it looks like at which width is `page`'s business.
 
 from dataclasses import dataclass
 
-from tracer.events import MiddlewareEnter, MiddlewareExit, RouterEnter
+from tracer.events import MiddlewareEnter, MiddlewareExit, RouterEnter, Unknown
 from tracer.events.log import Record
 from tracer.model.depth import Depth, depth_of
 from tracer.model.safe import safe
@@ -53,7 +53,6 @@ class Row:
         label: Whose: `#7`, `c3`, or `srv` for the server itself.
         req: The request's number, for its colour; 0: the server's.
         turn: Of the loop; the worker's or client's name in another thread.
-        begins: Whether this turn begins here.
         ms: Milliseconds since the request's first event.
         level: Indentation.
         glyph: Which way it goes, and whether it is good.
@@ -66,7 +65,6 @@ class Row:
     label: str
     req: int
     turn: str
-    begins: bool
     ms: str
     level: int
     glyph: str
@@ -96,8 +94,8 @@ class Walk:
 
     def step(self, record: Record) -> int:
         """Take the next event; give its indentation."""
-        if record.kind.startswith("task."):
-            return 0
+        if record.layer == "server" or record.kind.startswith("task."):
+            return 0  # the server's and the loop's own: outside of all
         part = STOPS.get(record.kind, (None, None))[0]
         match record:
             case MiddlewareEnter() | MiddlewareExit():
@@ -125,6 +123,9 @@ class Walk:
                 return 0
 
 
+ARROWS = {Leg.OUT: "→", Leg.BACK: "←", None: "·"}
+
+
 def glyph_of(record: Record) -> str:
     """One character that says where an event leads."""
     if record.kind in BAD:
@@ -133,8 +134,7 @@ def glyph_of(record: Record) -> str:
         return "»"
     if record.kind in GOOD:
         return "✓"
-    leg = STOPS.get(record.kind, (None, None))[1]
-    return {Leg.OUT: "→", Leg.BACK: "←", None: "·"}[leg]
+    return ARROWS[STOPS.get(record.kind, (None, None))[1]]
 
 
 def milliseconds(ns: int) -> str:
@@ -166,7 +166,6 @@ def row_of(
         label=label,
         req=record.req or 0,
         turn=turn_of(record),
-        begins=False,
         ms=milliseconds(record.t - start),
         level=level,
         glyph=glyph_of(record),
@@ -183,12 +182,11 @@ def sentence(record: Record, say: Explanations) -> str:
     Of a kind that this version doesn't know, the fields themselves.
     """
     said = say.now(record, safe)
-    fields = getattr(record, "fields", None)
-    if fields is None:
-        return safe(said)
+    if not isinstance(record, Unknown):
+        return said
     shown = " ".join(
         f"{key}={value!r}"
-        for key, value in fields.items()
+        for key, value in record.fields.items()
         if key not in ENVELOPE
     )
     return safe(f"{said}: {shown}" if shown else said)

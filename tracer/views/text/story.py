@@ -1,7 +1,6 @@
 """Blocks become lines on a page: headings, rows, results, and the end."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from tracer.events.log import Record
 from tracer.model.depth import Depth, depth_of
@@ -88,7 +87,10 @@ class Story:
             self._blocks.add(req, own)
         if ended:
             self._blocks.add(None, self._trace.leftover())
-        for block in self._blocks.ready(ended=ended):
+        blocks = list(self._blocks.ready(ended=ended))
+        if self._live:
+            blocks.sort(key=self._first_shown)
+        for block in blocks:
             self._lines += self._laid_out(block)
 
     def write(self) -> None:
@@ -118,6 +120,10 @@ class Story:
 
     # One block
 
+    def _first_shown(self, block: Block) -> int:
+        shown = (r.t for r in block.records if self._shows(r, block.key))
+        return next(shown, block.records[-1].t)
+
     def _laid_out(self, block: Block) -> Iterator[str]:
         request = self._trace.requests.get(block.key)
         walk = self._walk(block, request)
@@ -127,7 +133,7 @@ class Story:
             walk.headed = True
         for row in rows:
             begins, self._turn = row.turn != self._turn, row.turn
-            yield from self._page.lines(replace(row, begins=begins))
+            yield from self._page.lines(row, begins=begins)
         if request is not None and request.outcome in OVER and not walk.over:
             walk.over = True
             self._tally.add(request)
