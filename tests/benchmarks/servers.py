@@ -58,7 +58,7 @@ class Server:
             cwd=HERE,
             stdin=stdio,
             stdout=stdio,
-            stderr=stdio if self._terminal else None,
+            stderr=stdio,
             start_new_session=True,
             env={**os.environ, "TERM": "xterm-256color"},
         )

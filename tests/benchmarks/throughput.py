@@ -25,6 +25,7 @@ import load
 from servers import OURS, UVICORN, Server, pin
 from twenty_routes import TARGET
 
+from tracer.events import Dropped
 from tracer.events.log import Decoder
 
 REFERENCE = "uvicorn"
@@ -200,8 +201,8 @@ def report(
 def recorded(file: Path) -> dict[str, float]:
     """Read the recording that the load left: what one request costs there.
 
-    Only requests that are in it whole are counted, and all their events;
-    `source` records stand once in a file and are left out.
+    `source` records stand once in a file, so they count for no request; what
+    was dropped is not in the file and makes the figure too small.
     """
     decoder = Decoder()
     events = requests = dropped = sources = 0
@@ -210,8 +211,9 @@ def recorded(file: Path) -> dict[str, float]:
             for record in decoder.feed(data):
                 events += 1
                 requests += record.kind == "response.complete"
-                dropped += getattr(record, "n", 0) * (record.kind == "dropped")
                 sources += record.kind == "source"
+                if isinstance(record, Dropped):
+                    dropped += record.n
     return {
         "events in the recording": events,
         "dropped": dropped,
