@@ -109,6 +109,11 @@ class RequestResponseCycle:
         self.preview = redact.Body()
         self.sent = 0
 
+    @property
+    def running(self) -> bool:
+        """Whether the app has not come to its end yet."""
+        return self.on_response is not _nothing
+
     async def run_asgi(self, app: ASGIApp) -> None:
         """Call the app, and see to it that the client gets an answer."""
         if (note := self.note) is not None:

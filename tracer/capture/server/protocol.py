@@ -63,8 +63,7 @@ class H11Protocol(asyncio.Protocol):
     """asyncio calls it with what happens on one connection.
 
     Attributes:
-        note: The connection's note; None: not traced.
-        reader: Says what h11 parses; None: not traced.
+        note: The connection's; `reader` has the request's. None: not traced.
         cycle: The latest request on this connection.
 
     Source: asyncio, `Protocol`; uvicorn, `H11Protocol`
@@ -90,7 +89,6 @@ class H11Protocol(asyncio.Protocol):
         self.conn = h11.Connection(
             h11.SERVER, *(() if limit is None else (limit,))
         )
-        # The server
         self.server_state = server_state
         self.connections = server_state.connections
         self.tasks = server_state.tasks
@@ -105,8 +103,7 @@ class H11Protocol(asyncio.Protocol):
         # The request
         self.scope: Scope = None  # type: ignore[assignment]
         self.cycle: RequestResponseCycle | None = None
-        self.note = config.note
-        self.obj = 0
+        self.note, self.obj = config.note, 0
         if self.note is not None:
             self.obj = self.note.probe.next_obj()
             self.note(ProtocolCreated, _INIT, self.obj)
@@ -366,8 +363,8 @@ class H11Protocol(asyncio.Protocol):
         if cycle is None or cycle.response is DONE:
             if note is not None:
                 note(ConnShutdown, AT.shutdown, "closed")
-            writer = self._writer(note)
-            writer.hang_up(AT.shutdown, "the server is shutting down")
+            why = "the server is shutting down"
+            self._writer(note).hang_up(AT.shutdown, why)
         else:
             if note is not None:
                 note(ConnShutdown, AT.shutdown, "after response")
@@ -377,12 +374,14 @@ class H11Protocol(asyncio.Protocol):
         self.connections.discard(self)
         if (note := self.note) is not None:
             reason = "closed" if exc is None else type(exc).__name__
-            left = len(self.connections)
-            note(ConnectionLost, AT.connection_lost, reason, left)
+            others = len(self.connections)
+            note(ConnectionLost, AT.connection_lost, reason, others)
         cycle = self.cycle
         if cycle is not None and cycle.response is not DONE:
             cycle.disconnected = True
-            if cycle.note is not None:
+            # Not if it was we who closed, over an app or bytes gone wrong.
+            left = cycle.running and self.conn.their_state is not h11.ERROR
+            if left and cycle.note is not None:
                 cycle.note(ClientDisconnected, AT.connection_lost)
         if self.conn.our_state is not h11.ERROR:
             # In the middle of a response h11 has no word for it.
