@@ -6,7 +6,7 @@ same key or option means the same everywhere.
 
 from enum import IntEnum
 
-from tracer.events import H11Event, H11Send, TransportWrite
+from tracer.events import AppLog, H11Event, H11Send, TransportWrite
 from tracer.events.log import Record
 
 
@@ -26,7 +26,6 @@ MILESTONES = frozenset(
     {
         "accept",
         "app.exception",
-        "app.log",
         "app.output",
         "background.end",
         "background.start",
@@ -86,5 +85,10 @@ def depth_of(record: Record) -> Depth:
         # These move nothing: h11 wants more bytes; there are none to write.
         case H11Event(name="NEED_DATA") | H11Send(n=0) | TransportWrite(n=0):
             return Depth.EVENTS
+        # The server's own log: other events say the same, and more exactly.
+        case AppLog() if record.logger.startswith("asgi_trace."):
+            return Depth.EVENTS if record.level == "INFO" else Depth.STAGES
+        case AppLog():
+            return Depth.STORY
         case _:
             return Depth.STAGES

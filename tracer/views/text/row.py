@@ -5,7 +5,16 @@ A row is values only. What it looks like at which width is `page`'s business.
 
 from dataclasses import dataclass
 
-from tracer.events import MiddlewareEnter, MiddlewareExit, RouterEnter, Unknown
+from msgspec.structs import replace
+
+from tracer.events import (
+    AppLog,
+    AppOutput,
+    MiddlewareEnter,
+    MiddlewareExit,
+    RouterEnter,
+    Unknown,
+)
 from tracer.events.log import Record
 from tracer.model.depth import Depth, depth_of
 from tracer.model.safe import safe
@@ -94,8 +103,10 @@ class Walk:
 
     def step(self, record: Record) -> int:
         """Take the next event; give its indentation."""
-        if record.layer == "server" or record.kind.startswith("task."):
-            return 0  # the server's and the loop's own: outside of all
+        if record.layer == "server":
+            self.level = 0
+        if record.kind.startswith("task."):
+            return 0  # the loop's own: outside of all
         part = STOPS.get(record.kind, (None, None))[0]
         match record:
             case MiddlewareEnter() | MiddlewareExit():
@@ -181,7 +192,7 @@ def sentence(record: Record, say: Explanations) -> str:
 
     Of a kind that this version doesn't know, the fields themselves.
     """
-    said = say.now(record, safe)
+    said = say.now(_short(record), safe)
     if not isinstance(record, Unknown):
         return said
     shown = " ".join(
@@ -191,6 +202,19 @@ def sentence(record: Record, say: Explanations) -> str:
     )
     return safe(f"{said}: {shown}" if shown else said)
 
+
+def _short(record: Record) -> Record:
+    """The record; of a traceback, its first line and its last."""
+    if not isinstance(record, AppLog | AppOutput):
+        return record
+    lines = record.text.strip().splitlines()
+    if len(lines) <= FEW:
+        return record
+    return replace(record, text=f"{lines[0]} … {lines[-1]}")
+
+
+FEW = 3
+"""Lines of app output that are shown whole, as one."""
 
 ENVELOPE = frozenset(
     ("kind", "seq", "t", "turn", "thread", "conn", "req", "task", "where")

@@ -54,7 +54,7 @@ class Story:
         )
         self._tally = Tally()
         self._walks: dict[int, Walk] = {}
-        self._shown = SERVER
+        self._shown: int | None = None
         self._turn = ""
         self._lines: list[str] = []
 
@@ -139,7 +139,7 @@ class Story:
             self._tally.add(request)
             if walk.headed and not self._chosen.events:
                 yield from self._footer(request)
-        if request is None or self._trace.is_finished(block.key):
+        if block.key != SERVER and self._trace.is_finished(block.key):
             self._walks.pop(block.key, None)
 
     def _walk(self, block: Block, request: Request | None) -> Walk:
@@ -179,8 +179,9 @@ class Story:
     def _heading(
         self, key: int, request: Request | None, *, new: bool
     ) -> Iterator[str]:
-        if self._live and key == self._shown and not new:
+        if self._live and key == self._shown and (not new or key == SERVER):
             return
+        new = new or key == SERVER
         self._shown, self._turn = key, ""
         words = self._words
         text, aside = words.server, ""
