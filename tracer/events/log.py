@@ -188,15 +188,25 @@ def _read_record(line: bytes, number: int) -> Record:
     try:
         return _decode_event.decode(line)
     except msgspec.ValidationError as error:
-        found = _decode_any.decode(line)
-        kind = found.get("kind") if isinstance(found, dict) else None
-        if isinstance(kind, str) and kind not in KINDS and kind != "trace":
-            return Unknown(kind=kind, fields=found)
+        if (unknown := _unknown(line)) is not None:
+            return unknown
         raise TraceError(
             f"line {number} is no event: {error}", number
         ) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise TraceError(f"line {number} is broken: {error}", number) from error
+
+
+def _unknown(line: bytes) -> Unknown | None:
+    """The event of a kind that we don't know, if it is one."""
+    try:
+        found = _decode_any.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    kind = found.get("kind") if isinstance(found, dict) else None
+    if not isinstance(kind, str) or kind in KINDS or kind == "trace":
+        return None
+    return Unknown(kind=kind, fields=found)
 
 
 CHUNK = 1 << 18

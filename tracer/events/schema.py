@@ -22,6 +22,19 @@ def schema() -> dict[str, Any]:
     (made,), parts = msgspec.json.schema_components(
         [every], ref_template="#/$defs/{name}"
     )
+    every_kind = ["trace", *KINDS]
+    parts["Unknown"] = {
+        "title": "Unknown",
+        "description": "An event of a kind that this version doesn't know.",
+        "type": "object",
+        "properties": {
+            "kind": {"type": "string", "not": {"enum": every_kind}},
+            "t": {"type": "integer"},
+            "thread": {"type": "string"},
+        },
+        "required": ["kind", "t", "thread"],
+    }
+    made["anyOf"].append({"$ref": "#/$defs/Unknown"})
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A line of an asgi-trace recording",
