@@ -49,7 +49,7 @@ class TraceApp(App[int]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "freeze", "Freeze"),
         Binding("full_stop", "step(1)", "Next", key_display="."),
-        Binding("comma", "step(-1)", "Previous", key_display=","),
+        Binding("comma", "step(-1)", "Previous", show=False),
         Binding("left", "scrub(-1)", "Scrub", show=False),
         Binding("right", "scrub(1)", "Scrub", show=False),
         Binding("home", "edge(0)", "Begin", show=False),
@@ -60,7 +60,7 @@ class TraceApp(App[int]):
         Binding("d", "depth", "Depth"),
         Binding("p", "picture", "Picture"),
         Binding("slash", "filter", "Filter", key_display="/"),
-        Binding("z", "zoom", "Zoom"),
+        Binding("z", "zoom", "Zoom", show=False),
         Binding("r", "again", "Send again", show=False),
         *(
             Binding(str(number), f"pane({number})", "Pane", show=False)
@@ -104,7 +104,7 @@ class TraceApp(App[int]):
     def compose(self) -> ComposeResult:
         yield self._top
         yield self.board
-        yield Footer(compact=True)
+        yield Footer(compact=True, show_command_palette=False)
 
     def on_mount(self) -> None:
         self.board.settle(*self.size)
@@ -173,7 +173,7 @@ class TraceApp(App[int]):
         speed = f"×{player.speed:g}"
         if not player.playing:
             return f" FROZEN {speed} ", "warn"
-        return f" {'►' if player.moving else '·'} {speed:<5} ", "accent"
+        return f" {'►' if player.moving else '·'} {speed} ", "accent"
 
     def _names(self, moment: Moment) -> tuple[Content, Content]:
         request = moment.request

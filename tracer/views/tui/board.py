@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from tracer.events.log import Record
@@ -21,6 +20,7 @@ from tracer.views.tui.events import Events
 from tracer.views.tui.explanation import Explanation
 from tracer.views.tui.headers import Headers
 from tracer.views.tui.ladder import Ladder
+from tracer.views.tui.lines import Lines
 from tracer.views.tui.machines import Machines
 from tracer.views.tui.moment import Moment
 from tracer.views.tui.now import Now
@@ -37,8 +37,9 @@ from tracer.views.tui.wire import Wire
 WIDE, HIGH = 100, 34
 """From here on several panes stand side by side."""
 LEAST_WIDE, LEAST_HIGH = 60, 16
-INSPECTORS = (4, 5, 6, 7, 8, 9)
-EVERY = (1, 2, 3, *INSPECTORS)
+FIRST = REQUESTS, EVENTS, SOURCE = 1, 2, 3
+INSPECTORS = 4, 5, 6, 7, 8, 9
+EVERY = (*FIRST, *INSPECTORS)
 TOO_SMALL = f"Make the terminal larger: at least {LEAST_WIDE} × {LEAST_HIGH}."
 FILTER_HINT = "path=/items/* status=4xx kind=send.*"
 
@@ -71,7 +72,7 @@ class Board(Vertical):
         self.left = Vertical(id="left")
         self.right = Vertical(id="right")
         self.inspector = Vertical(id="inspector")
-        self.pane, self.inspected = 2, INSPECTORS[0]
+        self.pane, self.inspected = EVENTS, INSPECTORS[0]
         self.one = False
 
     def compose(self) -> ComposeResult:
@@ -96,14 +97,14 @@ class Board(Vertical):
         self.set_class(self.one, "-one")
         small = width < LEAST_WIDE or height < LEAST_HIGH
         self.set_class(small, "-small")
-        seen = {self.pane} if self.one else {1, 2, 3, self.inspected}
-        self.requests.display = 1 in seen
-        self.events.display = self.explanation.display = 2 in seen
-        self.source.display = 3 in seen
+        seen = {self.pane} if self.one else {*FIRST, self.inspected}
+        self.requests.display = REQUESTS in seen
+        self.events.display = self.explanation.display = EVENTS in seen
+        self.source.display = SOURCE in seen
         for number, pane in self.inspectors.items():
             pane.display = number in seen
-        self.left.display = bool(seen & {1, 2})
-        self.right.display = bool(seen - {1, 2})
+        self.left.display = bool(seen & {REQUESTS, EVENTS})
+        self.right.display = bool(seen - {REQUESTS, EVENTS})
         self.inspector.display = bool(seen & set(INSPECTORS))
         self.tabs.show(EVERY, self.pane)
         self.inspect_tabs.show(INSPECTORS, self.inspected)
@@ -116,17 +117,14 @@ class Board(Vertical):
         self.settle(*self.app.size)
         self.widget(number).focus()
 
-    def widget(self, number: int) -> Widget:
+    def widget(self, number: int) -> Lines:
         """The widget of a pane."""
-        first = {1: self.requests, 2: self.events, 3: self.source}
+        first: dict[int, Lines] = {
+            REQUESTS: self.requests,
+            EVENTS: self.events,
+            SOURCE: self.source,
+        }
         return first.get(number) or self.inspectors[number]
-
-    def number_of(self, widget: Widget | None) -> int:
-        """The pane that a widget belongs to; that of the events if to none."""
-        for number in EVERY:
-            if widget is self.widget(number):
-                return number
-        return 2
 
     def turn_picture(self) -> None:
         """Rail or ladder."""
@@ -155,8 +153,8 @@ class Board(Vertical):
             if str(picture.border_title) != text.plain or (
                 str(picture.border_subtitle) != subtitle.plain
             ):
-                picture.border_title = text  # type: ignore[assignment]  # a Content is kept as it is
-                picture.border_subtitle = subtitle  # type: ignore[assignment]
+                picture.border_title = text
+                picture.border_subtitle = subtitle
 
     def hear(self, records: Iterable[Record]) -> None:
         """Tell the panes that listen to more than requests."""

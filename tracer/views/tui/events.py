@@ -15,6 +15,7 @@ from tracer.views.tui.pieces import Line, fit, millis, pad
 
 ALL = Filter()
 SOURCE_PANE = 3
+WIDE = 80
 
 
 class Events(Lines):
@@ -124,13 +125,14 @@ story, stages, events. `enter` goes to the code that spoke.
         since = millis(record.t - self._moment.began, 7)
         sentence = self._explained.now(record)
         future = at > self._moment.index
-        kind = fit(record.kind, 18)
-        room = width - 14 - 19
+        across = 17 if width < WIDE else 21
+        kind = fit(record.kind, across - 1)
+        room = width - 14 - across
         return (
             (mark, "token"),
             (pad(turn, 4, right=True), "muted"),
             (f" {since} ", "muted"),
-            (pad(kind, 19), "faint" if future else record.layer),
+            (pad(kind, across), "faint" if future else record.layer),
             (fit(sentence, room), "faint" if future else ""),
         )
 

@@ -17,6 +17,9 @@ ORIGINS = {
 }
 """Who added a header -> the look of the word."""
 
+ERRORS = 400
+"""Statuses from here on say that something went wrong."""
+
 
 class Headers(Rows):
     """Request headers as they came, response headers with their origin."""
@@ -60,7 +63,7 @@ Nobody can change them after `http.response.start`.
                 ("response ", "strong"),
                 (
                     str(response.status),
-                    "good" if response.status < 400 else "bad",
+                    "good" if response.status < ERRORS else "bad",
                 ),
             )
             for name, value, origin in response.headers:

@@ -93,7 +93,7 @@ class Lines(Painted, can_focus=True):
 
     def title(self, *pieces: str | tuple[str, str]) -> None:
         """Set the border's title; never as markup."""
-        self.border_title = Content.assemble(*pieces)  # type: ignore[assignment]  # a Content is kept as it is
+        self.border_title = Content.assemble(*pieces)
 
     def action_move(self, lines: int) -> None:
         if not self.CURSOR:

@@ -41,7 +41,12 @@ class Painted(Widget):
         self._looks: dict[tuple[str, str], Style] = {}
 
     def look(self, name: str, ground: str = "") -> Style:
-        """The style of a look, on the ground of another one."""
+        """The style of a look, on the ground of another one.
+
+        `token@active` is short for the look `token` on the ground `active`.
+        """
+        if "@" in name:
+            name, _, ground = name.partition("@")
         looks = self.__dict__.setdefault("_looks", {})
         style: Style | None = looks.get((name, ground))
         if style is None:

@@ -43,29 +43,34 @@ def wrap(text: str, width: int) -> list[str]:
     """
     lines, line, room = [], "", max(width, 2)
     for word in _words(text):
-        if cell_len(line) + cell_len(word.rstrip()) > room:
+        if line and cell_len(line) + cell_len(word.rstrip()) > room:
             lines.append(line.rstrip())
             line = ""
-        while cell_len(word) > room:
-            head = set_cell_size(word, room).rstrip()
-            head = word[: len(head)] or word[0]
-            lines.append(head)
-            word = word[len(head) :]
-        line += word
+        *heads, rest = _cut(word, room)
+        lines += heads
+        line += rest
     if line.strip():
         lines.append(line.rstrip())
     return lines
 
 
+def _cut(word: str, room: int) -> list[str]:
+    """A word that is wider than a line, in as many parts as it needs."""
+    parts = [""]
+    for char in word:
+        if cell_len(parts[-1].rstrip() + char.rstrip()) > room:
+            parts.append("")
+        parts[-1] += char
+    return parts
+
+
 def _words(text: str) -> Iterable[str]:
     word = ""
     for char in text:
-        wide = cell_len(char) > 1
+        after_blank = word.endswith(" ") and char != " "
         # A stop that follows a wide character stays with it.
-        if word and (word[-1] == " " and char != " "):
-            yield word
-            word = ""
-        elif word and wide and char not in "，。、；：？！）」』”":
+        wide = cell_len(char) > 1 and char not in "，。、；：？！）」』”"
+        if word and (after_blank or wide):
             yield word
             word = ""
         word += char

@@ -1,6 +1,5 @@
 """The list of requests: who asked for what, what came of it, where it is."""
 
-from collections.abc import Mapping
 from itertools import islice
 from typing import ClassVar
 
@@ -72,7 +71,7 @@ newest again; `/` filters: `path=/items/* status=4xx`.
         if len(self._numbers) != before:
             self._count()
 
-    def _take(self, everyone: Mapping[int, Request]) -> None:
+    def _take(self, everyone: dict[int, Request]) -> None:
         """Add the new ones; the trace may have let the oldest go."""
         first = self._numbers[0] if self._numbers else None
         forgot = first is not None and first not in everyone
@@ -151,7 +150,7 @@ newest again; `/` filters: `path=/items/* status=4xx`.
 
     def _doing(self, request: Request, width: int) -> tuple[str, str]:
         glyph, look = GLYPHS[request.outcome]
-        room = 16 if width > 50 else 12  # noqa: PLR2004
+        room = 17 if width > 50 else 12  # noqa: PLR2004
         return f" {glyph} " + pad(fit(request.doing, room - 3), room - 3), look
 
     # What the user picks

@@ -86,7 +86,7 @@ def _bars(moment: Moment, width: int) -> list[Piece]:
     score = moment.score
     if score is None or not score.beats or width < 1:
         return []
-    bars = []
+    bars: list[Piece] = []
     for x in range(width):
         clock = x / max(width - 1, 1) * score.seconds
         index = min(beat_at(score, clock), len(moment.story) - 1)

@@ -1,6 +1,7 @@
 """The code that spoke: the function in which the lit event was noted."""
 
 from functools import lru_cache
+from textwrap import dedent
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -15,11 +16,11 @@ from tracer.views.tui.moment import Moment
 from tracer.views.tui.pieces import Line, wrap
 
 OWNERS = {
-    "server": ("the server", "server"),
-    "framework": ("the framework", "framework"),
-    "app": ("your app", "app"),
+    "server": "code of the server",
+    "framework": "code of the framework",
+    "app": "your own code",
 }
-"""Whose code it is, in words, and the look of the words."""
+"""Whose code it is, in words."""
 
 NO_EVENT = "No event is lit."
 NO_PLACE = (
@@ -63,15 +64,15 @@ a recording carries it along. `►` marks the function's first line.
         self._place, self._hint = place, hint
         self.top = 0
         self._text = ()
+        owner = OWNERS[place.owner] if place else ""
+        self.border_subtitle = Content(owner)
         if place is None:
             self.title("3 Source")
         else:
-            owner, _ = OWNERS[place.owner]
-            head = f"{place.file}:{place.line}"
-            name = (f"  {place.name}  ", "bold")
-            self.title("3 ", head, name, (owner, "dim"))
+            head = f"3 {place.file}:{place.line}  "
+            self.title(head, (place.name, "bold"))
             if place.lines:
-                self._text = _coloured("\n".join(place.lines))
+                self._text = _coloured(dedent("\n".join(place.lines)))
             else:
                 self._hint = NO_TEXT
         self.refresh()
@@ -89,9 +90,6 @@ a recording carries it along. `►` marks the function's first line.
         mark = "►" if index == 0 else " "
         number = self._place.line + index
         return ((mark, "token"), (f"{number:>5} ", "faint"))
-
-    def strip(self, pieces: Line, width: int, ground: str = "") -> Strip:  # type: ignore[override]  # the same, for lines only
-        return super().strip(pieces, width, ground)
 
     def render_line(self, y: int) -> Strip:
         strip = super().render_line(y)

@@ -64,8 +64,9 @@ FAILS = frozenset({"app.exception", "h11.error"})
 
 
 class Standings:
-    """The boxes of one score; asked for rising places, it goes on from the
-    last one.
+    """The boxes of one score, at any place of it.
+
+    Asked for rising places, it goes on from the last one.
     """
 
     def __init__(self, score: Score, story: Sequence[Record]) -> None:

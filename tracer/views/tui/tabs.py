@@ -37,15 +37,23 @@ class Tabs(Painted):
             self.refresh()
 
     def _pieces(self) -> list[tuple[int, Piece]]:
-        whole = sum(len(NAMES[n]) + 4 for n in self._numbers)
-        brief = whole > self.size.width
+        most = next(
+            (n for n in (9, 4, 3, 2) if self._width(n) <= self.size.width), 1
+        )
         made = []
         for number in self._numbers:
             lit = number == self._lit
-            name = NAMES[number][:4] if brief and not lit else NAMES[number]
+            name = NAMES[number] if lit else NAMES[number][:most]
             text = f"[{number} {name}]" if lit else f" {number} {name} "
             made.append((number, (text, "active" if lit else "muted")))
         return made
+
+    def _width(self, letters: int) -> int:
+        """Cells of all tabs, if the unlit ones have at most so many letters."""
+        return sum(
+            len(NAMES[n] if n == self._lit else NAMES[n][:letters]) + 4
+            for n in self._numbers
+        )
 
     def render_line(self, y: int) -> Strip:
         pieces = [piece for _, piece in self._pieces()]

@@ -60,7 +60,7 @@ def lay_out(rail: Sequence[Box], width: int) -> tuple[Slot, ...]:
     """Give each box of a rail its place in `width` cells."""
     room = width - LEFT - RIGHT
     count = len(rail)
-    each = [(number,) for number in range(count)]
+    each: list[tuple[int, ...]] = [(n,) for n in range(count)]
     for names in ([box.name for box in rail], [plain_name(b) for b in rail]):
         wanted = [max(cell_len(name) + 2, ROOMY) for name in names]
         if sum(wanted) + 2 * (count - 1) <= room:
@@ -68,7 +68,9 @@ def lay_out(rail: Sequence[Box], width: int) -> tuple[Slot, ...]:
     if count * TIGHT + count - 1 <= room:
         names = [plain_name(box) for box in rail]
         wanted = [max(cell_len(name) + 2, TIGHT) for name in names]
-        return _placed(names, _shrunk(wanted, room - count + 1), 1, each)
+        return _placed(
+            names, _grown(_shrunk(wanted, room - count + 1), room, 1), 1, each
+        )
     folded = _folded(count, (room + 1) // (TINY + 1))
     names = [
         three_letters(rail[boxes[0]]) if len(boxes) == 1 else f"+{len(boxes)}"
@@ -95,7 +97,7 @@ def _shrunk(widths: list[int], room: int) -> list[int]:
 
 def _folded(count: int, slots: int) -> list[tuple[int, ...]]:
     """Make one of as many boxes in the middle as must be saved."""
-    each = [(number,) for number in range(count)]
+    each: list[tuple[int, ...]] = [(n,) for n in range(count)]
     if count <= slots:
         return each
     before = min(5, max(slots - 2, 1))  # the server's boxes, and one ring
