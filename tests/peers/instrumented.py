@@ -39,7 +39,7 @@ def after(init: Callable[..., None]) -> Callable[..., None]:
 
 def given(init: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(init)
-    def made(client: Any, app: Any, /, *args: Any, **kwargs: Any) -> None:
+    def made(client: Any, /, app: Any, *args: Any, **kwargs: Any) -> None:
         if starlette.testclient._is_asgi3(app):
             app = tracer.instrument(app, emit)
         init(client, app, *args, **kwargs)

@@ -229,8 +229,10 @@ def _references(thing: Any) -> Iterator[Step]:
         case MethodType():
             yield None, thing.__self__
         case functools.partial():
-            yield from ((None, each) for each in thing.args)
-            yield from ((None, each) for each in thing.keywords.values())
+            for at, each in enumerate(thing.args):
+                yield Slot(functools.partial(_rebuild, thing, at)), each
+            for name, each in thing.keywords.items():
+                yield Slot(functools.partial(_set_key, thing, name)), each
             yield None, thing.func
         case FunctionType():
             for cell in thing.__closure__ or ():
@@ -250,6 +252,16 @@ def _usual(name: object) -> int:
 
 def _set(thing: object, name: str, value: object) -> None:
     object.__setattr__(thing, name, value)
+
+
+def _rebuild(held: Any, at: int, value: object) -> None:
+    """Put another positional argument into a partial."""
+    args = (*held.args[:at], value, *held.args[at + 1 :])
+    held.__setstate__((held.func, args, held.keywords, attributes(held)))
+
+
+def _set_key(held: functools.partial[Any], name: str, value: object) -> None:
+    held.keywords[name] = value
 
 
 def _slots(thing: object) -> Iterator[Step]:

@@ -29,7 +29,6 @@ from tracer.capture.frameworks.look import (
     Step,
     attributes,
     find,
-    layer_name,
 )
 from tracer.capture.frameworks.patch import (
     Stage,
@@ -40,17 +39,16 @@ from tracer.capture.frameworks.patch import (
 )
 from tracer.capture.frameworks.stack import watch_layers
 from tracer.capture.frameworks.stages import (
+    AppFunctionStage,
     AppStage,
     EndpointInstanceStage,
     EndpointMethodStage,
     EndpointStage,
+    LayerFunctionStage,
     Mode,
-    enter_app,
-    leave_app,
 )
 from tracer.capture.frameworks.trail import Scope, raised, trail_of
 from tracer.capture.probe import Note
-from tracer.capture.sources import place
 from tracer.events import (
     RouteHandle,
     RouteMatch,
@@ -60,6 +58,13 @@ from tracer.events import (
 
 LABELS: Memo[str] = Memo()
 PREPARED: Memo[bool] = Memo()
+"""Routers that were looked at."""
+APPS: Memo[tuple[Stage | None]] = Memo()
+"""Routes that were looked at; with a stage for a function in `mount.app`.
+
+That slot is the user's to look at, so the function stays in it. `handle` does
+nothing but call it, so what is said of `handle` may be said of both.
+"""
 _route_classes: set[type] = set()
 
 VERBS = (
@@ -164,31 +169,28 @@ class HandleStage(Stage):
         route, scope = args[0], args[1]
         if not self.outermost(route):
             return None
-        if PREPARED.get(route) is None:
-            PREPARED.put(route, True)
-            prepare_route(route)
+        app = APPS.get(route)
+        if app is None:
+            app = APPS.put(route, (prepare_route(route),))
         names = tuple(map(str, scope.get("path_params", ())))
         note(RouteHandle, self.where, label_of(route), names)
         trail = trail_of(note)
         trail.serving = isinstance(route, (Route, WebSocketRoute))
-        app = attributes(route).get("app")
-        if isinstance(route, (Mount, Host)) and _is_bare(app):
-            # The slot is the user's to look at (`mount.app`), so the
-            # function in it stays; handle() does nothing but call it.
-            return enter_app(note, place(app), layer_name(app), scope)
-        return route
+        stage = app[0]
+        return stage, stage and stage.enter(note, args[1:])
 
     def leave(self, note: Note, token: Any, result: object) -> None:
         trail_of(note).serving = False
-        if type(token) is tuple:
-            leave_app(note, token)
+        stage, inner = token
+        if stage is not None and inner is not None:
+            stage.leave(note, inner, result)
 
     def fail(self, note: Note, token: Any, error: BaseException) -> None:
         trail_of(note).serving = False
-        if type(token) is tuple:
-            leave_app(note, token, error)
-        else:
-            raised(note, error)
+        stage, inner = token
+        if stage is not None and inner is not None:
+            stage.fail(note, inner, error)
+        raised(note, error)
 
 
 def _is_bare(app: object) -> bool:
@@ -221,6 +223,7 @@ def forget() -> None:
     """Look at every router and route anew."""
     _route_classes.clear()
     PREPARED.clear()
+    APPS.clear()
 
 
 def _bind_again(router: Router, own: dict[str, Any]) -> None:
@@ -254,20 +257,29 @@ def _bind_again(router: Router, own: dict[str, Any]) -> None:
         patch(type(default), "__call__", DefaultStage)
 
 
-def prepare_route(route: BaseRoute) -> None:
-    """Make visible what stands behind a route, before it is called."""
-    app = attributes(route).get("app")
+def prepare_route(route: BaseRoute) -> Stage | None:
+    """Make visible what stands behind a route, before it is called.
+
+    Returns:
+        A stage for what `handle` calls, if that is a function that stays.
+    """
+    app: Any = attributes(route).get("app")
     if isinstance(route, (Mount, Host)):
-        watch_mounted(app, attributes(route).get("_base_app", app))
+        base = attributes(route).get("_base_app", app)
+        watch_mounted(app, base)
+        if _is_bare(app):
+            is_app = app is base and find(app, is_router) is None
+            return (AppFunctionStage if is_app else LayerFunctionStage)(app)
     elif isinstance(route, (Route, WebSocketRoute)):
         slot = Slot(functools.partial(setattr, route, "app"))
         way = find(app, _is_endpoint_app)
         if way is None:
             _watch_raw_endpoint(route, slot, app)
-            return
-        way[0] = slot, app
-        watch_layers(way[:-1])
-        _watch_function(way[-1][1])
+        else:
+            way[0] = slot, app
+            watch_layers(way[:-1])
+            _watch_function(way[-1][1])
+    return None
 
 
 def watch_mounted(app: object, base: object) -> None:

@@ -18,7 +18,11 @@ from starlette.applications import Starlette
 from tracer.capture import sources
 from tracer.capture.frameworks import routes, stack, starlette
 from tracer.capture.frameworks.look import Memo, attributes, file_of, find
-from tracer.capture.frameworks.stages import enter_app, leave_app
+from tracer.capture.frameworks.patch import wrap
+from tracer.capture.frameworks.stages import (
+    AppFunctionStage,
+    LayerFunctionStage,
+)
 from tracer.capture.frameworks.starlette import (
     WATCHED,
     App,
@@ -123,33 +127,29 @@ class Served:
     def __init__(self, app: App, serve: Callable[..., Any]) -> None:
         self.app = app
         self._serve = serve
-        self._way = find(app, routes.is_router)
-        if self._way is None:
-            self._name, self._where = stack.describe(app)
-            self._call: App = self._entered
-        else:
-            # What stands around a Starlette app is middleware.
-            stack.watch_layers(self._way[:-1])
-            self._call = app
-            if isinstance(app, stack.FUNCTIONS):
-                self._call = stack.watched_function(app)
+        way = find(app, routes.is_router)
+        if way is None:
+            # Nothing inside tells of it, so it is told of from here.
+            self._call: App = wrap(_calling(app), AppFunctionStage(app))
+            return
+        # What stands around a Starlette app is middleware.
+        stack.watch_layers(way[:-1])
+        self._call = app
+        if isinstance(app, stack.FUNCTIONS):
+            self._call = wrap(app, LayerFunctionStage(app))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
+        note = CURRENT.get()
+        if note is not None:
+            begin(note, scope)
         return await self._serve(self._call, scope, receive, send)
 
-    async def _entered(self, scope: Scope, receive: Receive, send: Send) -> Any:
-        note = CURRENT.get()
-        if note is None:
-            return await self.app(scope, receive, send)
-        begin(note, scope)
-        app = enter_app(note, self._where, self._name, scope)
-        try:
-            result = await self.app(scope, receive, send)
-        except BaseException as error:
-            leave_app(note, app, error)
-            raise
-        leave_app(note, app)
-        return result
+
+def _calling(app: App) -> App:
+    async def called(scope: Scope, receive: Receive, send: Send) -> Any:
+        return await app(scope, receive, send)
+
+    return called
 
 
 class Emitter:

@@ -24,7 +24,6 @@ from tracer.capture.frameworks.stages import (
     LayerStage,
     describe_layer,
 )
-from tracer.capture.sources import place
 
 FUNCTIONS = (FunctionType, MethodType, partial)
 
@@ -143,13 +142,3 @@ def handlers_of(app: Starlette, stack: object) -> tuple[str, ...]:
 def key_name(key: object) -> str:
     """Name what an exception handler is registered for."""
     return str(key) if type(key) is int else name_of(key)
-
-
-def describe(app: object) -> tuple[str, int | None]:
-    """Name an app that we know nothing of, and give its place."""
-    return layer_name(app), place(app)
-
-
-def watched_function(layer: Any) -> Any:
-    """Give the function to call in place of a layer that is a function."""
-    return wrap(layer, LayerFunctionStage(layer))

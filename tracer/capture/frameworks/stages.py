@@ -123,6 +123,17 @@ class AppStage(Stage):
         leave_app(note, token, error)
 
 
+class AppFunctionStage(AppStage):
+    """An app that is a function: the last of a mount, or all there is."""
+
+    def __init__(self, call: Callable[..., Any]) -> None:
+        super().__init__(call)
+        self.name = layer_name(call)
+
+    def enter(self, note: Note, args: tuple[Any, ...]) -> object:
+        return enter_app(note, self.where, self.name, args[0])
+
+
 App = tuple[str, int | None]
 
 
