@@ -86,7 +86,7 @@ STOPS: dict[str, tuple[Part | None, Leg | None]] = {
     "accept": (A, OUT),
     "protocol.created": (A, OUT),
     "connection_made": (A, OUT),
-    "keepalive.cancelled": (D, OUT),
+    "keepalive.cancelled": (HERE, HERE),
     "data_received": (D, OUT),
     "bytes": (D, HERE),
     "eof_received": (D, OUT),

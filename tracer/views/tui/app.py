@@ -7,13 +7,13 @@ the panes; a pane draws only what differs.
 
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import ClassVar
 
 from textual import constants
 from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.events import Resize
 from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import Footer, HelpPanel, Input
@@ -24,11 +24,13 @@ from tracer.model.trace import Trace
 from tracer.views.explain import load
 from tracer.views.feed import Feed
 from tracer.views.tui.board import Board
+from tracer.views.tui.commands import COMMANDS, of_panes
 from tracer.views.tui.messages import PaneChosen, Picked, Sought
 from tracer.views.tui.moment import Moment
 from tracer.views.tui.pieces import Piece, many
 from tracer.views.tui.player import Player
 from tracer.views.tui.problem import Problem
+from tracer.views.tui.tabs import NAMES
 from tracer.views.tui.title import Title
 
 FEED_RATE, FRAME_RATE = 1 / 20, 1 / 30
@@ -63,8 +65,8 @@ class TraceApp(App[int]):
         Binding("z", "zoom", "Zoom", show=False),
         Binding("r", "again", "Send again", show=False),
         *(
-            Binding(str(number), f"pane({number})", "Pane", show=False)
-            for number in range(1, 10)
+            Binding(str(number), f"pane({number})", name, show=False)
+            for number, name in NAMES.items()
         ),
         Binding("escape", "leave", "Back", show=False),
         Binding("question_mark,f1", "help", "Help", key_display="?"),
@@ -107,14 +109,10 @@ class TraceApp(App[int]):
         yield Footer(compact=True, show_command_palette=False)
 
     def on_mount(self) -> None:
-        self.board.settle(*self.size)
         self.board.requests.focus()
         if not self._manual:
             self.set_interval(FEED_RATE, self.tick)
             self._frames = self.set_interval(FRAME_RATE, self.frame, pause=True)
-
-    def on_resize(self, event: Resize) -> None:
-        self.board.settle(*event.size)
 
     # Time
 
@@ -313,6 +311,10 @@ class TraceApp(App[int]):
         self.board.filter(wanted)
         self._close_filter()
 
+    def action_motion(self) -> None:
+        self.player.still = not self.player.still
+        self._repaint()
+
     # Keys: the server
 
     def action_again(self) -> None:
@@ -335,6 +337,6 @@ class TraceApp(App[int]):
         self, screen: Screen[object]
     ) -> Iterable[SystemCommand]:
         yield from super().get_system_commands(screen)
-        yield SystemCommand(
-            "Freeze", "Stop the playhead, or go on", self.action_freeze
-        )
+        for title, help_, action in (*COMMANDS, *of_panes(NAMES)):
+            run = partial(self.run_action, action)
+            yield SystemCommand(title, help_, run)

@@ -91,8 +91,13 @@ class Board(Vertical):
 
     # Which panes are seen
 
-    def settle(self, width: int, height: int) -> None:
-        """Put the panes where a terminal of this size has room for them."""
+    def on_resize(self) -> None:
+        self.settle()
+
+    def settle(self) -> None:
+        """Put the panes where the board has room for them."""
+        width, height = self.size
+        height += 2  # the title and the footer
         self.one = width < WIDE or height < HIGH
         self.set_class(self.one, "-one")
         small = width < LEAST_WIDE or height < LEAST_HIGH
@@ -114,7 +119,7 @@ class Board(Vertical):
         self.pane = number
         if number in INSPECTORS:
             self.inspected = number
-        self.settle(*self.app.size)
+        self.settle()
         self.widget(number).focus()
 
     def widget(self, number: int) -> Lines:

@@ -21,6 +21,7 @@ from tracer.views.tui.track import Cell, Track, track
 
 COMET = "·••●"
 WAITING = "No request yet: send one, and it comes in here."
+FORGOTTEN = "The events of this request are no longer kept: too many came."
 
 
 class Conveyor(Painted):
@@ -128,8 +129,10 @@ A click on a box moves the playhead there; `p` shows the ladder instead.
     def render_line(self, y: int) -> Strip:
         width = self.size.width
         if self._moment is None or self._moment.index < 0:
+            known = self._moment is not None and self._moment.request
+            hint = FORGOTTEN if known else WAITING
             middle = y == self.size.height // 2
-            text = centred(WAITING, width) if middle else ""
+            text = centred(hint, width) if middle else ""
             return self.strip(((text, "muted"),), width)
         if y >= len(self._grid):
             return self.strip((), width)

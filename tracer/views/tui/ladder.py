@@ -30,6 +30,12 @@ clock. A bar is as long as the box was open, and the number on the right is
 its real duration. What is nested stands below what holds it.
 """
 
+    def show(self, moment: Moment) -> None:
+        """Draw a moment, the token's line in sight."""
+        super().show(moment)
+        if moment.score is not None and moment.index >= 0:
+            self.reveal(moment.score.beats[moment.index].stop.box)
+
     def key(self, moment: Moment) -> Hashable:
         return (moment.index, id(moment.score), self.size.height)
 

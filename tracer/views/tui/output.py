@@ -32,9 +32,9 @@ don't say.
             look = LOOKS.get(line.origin, "muted")
             loud = line.origin.startswith(("ERROR", "CRITICAL"))
             yield (
-                (millis(line.t, 10), "muted"),
-                (pad(whose, 5, right=True) + " ", "accent"),
-                (pad(line.origin, 14) + " ", "faint"),
+                (millis(line.t, 9), "muted"),
+                (pad(whose, 4, right=True) + " ", "accent"),
+                (pad(line.origin.partition(" ")[0], 7), "faint"),
                 (line.text, "bad" if loud else look),
             )
         if not moment.trace.output:
