@@ -26,6 +26,9 @@ from tracer.views.explain import pick_language
 FORCE_AT = 3
 """The Ctrl+C that ends the child at once; the second asks it to hurry."""
 
+DEMO_PACE = {"tui": "9", "text": "1.5"}
+"""Seconds between the demo's requests: the picture of one takes so long."""
+
 SERVER_OPTIONS = (
     "factory", "app_dir", "lifespan", "root_path", "host", "port", "backlog",
     "limit_concurrency", "limit_max_requests", "timeout_keep_alive",
@@ -69,7 +72,8 @@ def demo(options: Namespace) -> int:
         port=options.port,
         **_recording(options),
     )
-    return _live(options, LiveFeed("demo", told.line(), client=()))
+    pace = ("--pace", DEMO_PACE[options.view])
+    return _live(options, LiveFeed("demo", told.line(), client=pace))
 
 
 def replay(options: Namespace) -> int:
