@@ -30,15 +30,14 @@ def safe(text: object) -> SafeStr:
     """Make a text harmless to draw on one line, and keep it readable.
 
     Control characters become their pictures (`␛`, `␍`), those of C1 and
-    stray bytes `\\x9d`, invisible and direction-changing ones `<202E>`.
-    Texts over `LONGEST` characters are cut.
+    stray bytes `\\x9d`, invisible and direction-changing ones `<202E>`,
+    blanks of all widths the plain one. Texts over `LONGEST` characters are cut.
 
     Source: ours; Unicode Standard Annex #44 for the categories.
     """  # noqa: D301
     if not isinstance(text, str):
         text = str(text)
-    if len(text) > LONGEST:
-        text = text[: LONGEST - 1] + "…"
+    text = _cut(text)
     if text.isascii() and text.isprintable():
         return SafeStr(text)
     made: list[str] = []
@@ -48,7 +47,11 @@ def safe(text: object) -> SafeStr:
         marks = marks + 1 if category in {"Mn", "Me"} else 0
         if marks <= MARKS:
             made.append(_visible(char, category))
-    return SafeStr("".join(made))
+    return SafeStr(_cut("".join(made)))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 
 
 def safe_lines(text: str) -> tuple[SafeStr, ...]:
@@ -67,6 +70,8 @@ def _visible(char: str, category: str) -> str:
         # A stray byte, as `surrogateescape` smuggles it through a str.
         low = 0xDC80 <= code <= 0xDCFF  # noqa: PLR2004
         return f"\\x{code - 0xDC00:02x}" if low else f"<{code:04X}>"
+    if category == "Zs":
+        return " "
     if category in {"Cf", "Co", "Cn", "Zl", "Zp"} or _selects_variant(code):
         return f"<{code:04X}>"
     return char
