@@ -6,7 +6,16 @@ import shlex
 import subprocess
 import sys
 import tomllib
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
+
+from textual.app import App
+from textual.binding import Binding
+from textual.screen import Screen
+from textual.widget import Widget
+
+from tracer.views import tui
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -71,6 +80,44 @@ def test_subcommands_named_in_the_text_exist() -> None:
     assert named
     for name in named:
         assert f"asgi-trace {name}" in help_of(name)
+
+
+NAMES = {
+    ".": "full_stop",
+    ",": "comma",
+    "<": "less_than_sign",
+    ">": "greater_than_sign",
+    "/": "slash",
+    "?": "question_mark",
+    "esc": "escape",
+}
+
+
+def bound_keys() -> set[str]:
+    """All keys that any class of the TUI binds, by Textual's names."""
+    for module in iter_modules(tui.__path__, f"{tui.__name__}."):
+        import_module(module.name)
+    keys: set[str] = set()
+    for cls in [App, Screen, *subclasses(App), *subclasses(Widget)]:
+        for binding in vars(cls).get("BINDINGS", []):
+            key = binding.key if isinstance(binding, Binding) else binding[0]
+            keys |= set(key.split(","))
+    return keys | {App.COMMAND_PALETTE_BINDING}
+
+
+def subclasses(cls: type) -> list[type]:
+    below: list[type] = cls.__subclasses__()
+    return below + [each for one in below for each in subclasses(one)]
+
+
+def test_the_keys_it_names_do_something() -> None:
+    table = README[README.index("| key |") : README.index("## How it works")]
+    cells = [line.split("|")[1] for line in table.splitlines() if "`" in line]
+    named = [key for cell in cells for key in re.findall(r"`([^`]+)`", cell)]
+    bound = bound_keys()
+
+    assert len(named) > 20
+    assert [each for each in named if NAMES.get(each, each) not in bound] == []
 
 
 def test_its_links_lead_somewhere() -> None:
