@@ -74,7 +74,8 @@ def told(event: Event) -> str:
     ]
     words = [event.kind]
     if event.thread != "loop":
-        words.insert(0, f"[{event.thread}]")
+        # Which of the idle workers comes next is anyio's business.
+        words.insert(0, f"[{event.thread.partition('-')[0]}]")
     for value in payload[: 1 if event.kind in QUEUE else None]:
         if isinstance(value, tuple):
             words += map(str, value)

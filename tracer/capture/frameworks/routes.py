@@ -40,19 +40,18 @@ from tracer.capture.frameworks.patch import (
 from tracer.capture.frameworks.stack import watch_layers
 from tracer.capture.frameworks.stages import (
     AppFunctionStage,
-    AppStage,
-    EndpointInstanceStage,
+    DefaultStage,
     EndpointMethodStage,
     EndpointStage,
     LayerFunctionStage,
     Mode,
+    watch_call,
 )
 from tracer.capture.frameworks.trail import Scope, raised, trail_of
 from tracer.capture.probe import Note
 from tracer.events import (
     RouteHandle,
     RouteMatch,
-    RouterDefault,
     RouterEnter,
 )
 
@@ -122,16 +121,6 @@ class RouterStage(Stage):
         routes = attributes(router).get("routes", ())
         note(RouterEnter, self.where, scope["type"], path, len(routes))
         return router
-
-
-class DefaultStage(Stage):
-    """`Router.not_found`, or what the user put in its place."""
-
-    def enter(self, note: Note, args: tuple[Any, ...]) -> object:
-        if self.owner is not None and not self.outermost(args[0]):
-            return None
-        note(RouterDefault, self.where)
-        return args
 
 
 class MatchStage(Stage):
@@ -254,7 +243,7 @@ def _bind_again(router: Router, own: dict[str, Any]) -> None:
     elif isinstance(default, FunctionType) and not is_ours(default):
         router.default = wrap(default, DefaultStage(default))
     elif default is not None and not is_ours(default):
-        patch(type(default), "__call__", DefaultStage)
+        watch_call(default, "default")
 
 
 def prepare_route(route: BaseRoute) -> Stage | None:
@@ -291,7 +280,7 @@ def watch_mounted(app: object, base: object) -> None:
         return
     watch_layers(way[:-1])
     if not _is_bare(base) and not isinstance(base, type):
-        patch(type(base), "__call__", AppStage)
+        watch_call(base, "app")
 
 
 def is_router(thing: object) -> bool:
@@ -366,7 +355,7 @@ def _watch_raw_endpoint(route: BaseRoute, slot: Slot, app: Any) -> None:
     if isinstance(base, type):
         _watch_class(base)
     elif base is not None and not is_router(base):
-        patch(type(base), "__call__", _raw_instance)
+        watch_call(base, "endpoint")
 
 
 def _watch_class(cls: type) -> None:
@@ -380,9 +369,3 @@ def _watch_class(cls: type) -> None:
 def _verb(call: FunctionType, owner: type, method: str) -> EndpointMethodStage:
     mode: Mode = "async" if inspect.iscoroutinefunction(call) else "threadpool"
     return EndpointMethodStage(call, owner, method, mode)
-
-
-def _raw_instance(
-    call: FunctionType, owner: type, method: str
-) -> EndpointInstanceStage:
-    return EndpointInstanceStage(call, owner, method, "raw")

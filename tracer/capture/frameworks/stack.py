@@ -17,12 +17,12 @@ from tracer.capture.frameworks.look import (
     layer_name,
     name_of,
 )
-from tracer.capture.frameworks.patch import is_ours, patch, wrap
+from tracer.capture.frameworks.patch import is_ours, wrap
 from tracer.capture.frameworks.stages import (
     HandlerStage,
     LayerFunctionStage,
-    LayerStage,
     describe_layer,
+    watch_call,
 )
 
 FUNCTIONS = (FunctionType, MethodType, partial)
@@ -68,7 +68,7 @@ def watch_layers(way: Iterable[Step]) -> tuple[str, ...]:
         if callable_class(layer):
             inside_partial = False
             names.append(describe_layer(layer, None)[0])
-            patch(type(layer), "__call__", LayerStage)
+            watch_call(layer, "middleware")
             watch_handlers(layer)
     return tuple(names)
 

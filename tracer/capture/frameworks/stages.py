@@ -34,11 +34,13 @@ from tracer.events import (
     MiddlewareEnter,
     MiddlewareExit,
     ResponseCall,
+    RouterDefault,
     RouterRedirect,
 )
 
 Form = Literal["function", "class", "instance"]
 Mode = Literal["async", "threadpool", "raw"]
+Role = Literal["middleware", "app", "endpoint", "default"]
 
 LAYERS: Memo[tuple[str, int | None]] = Memo()
 """Name and place of layers whose class alone doesn't say who they are."""
@@ -46,8 +48,6 @@ LAYERS: Memo[tuple[str, int | None]] = Memo()
 
 class LayerStage(Stage):
     """A middleware, by its class's `__call__`."""
-
-    awaitable = True
 
     def enter(self, note: Note, args: tuple[Any, ...]) -> object:
         if len(args) != ASGI_ARGUMENTS + 1 or not self.outermost(args[0]):
@@ -82,6 +82,8 @@ class LayerStage(Stage):
 class LayerFunctionStage(LayerStage):
     """A middleware that is a function, a partial or a bound method."""
 
+    awaitable = True
+
     def __init__(self, call: Callable[..., Any]) -> None:
         super().__init__(call)
         self.label = layer_name(call), self.where
@@ -109,8 +111,6 @@ def describe_layer(layer: object, where: int | None) -> tuple[str, int | None]:
 class AppStage(Stage):
     """An app that is neither Starlette nor a function: its `__call__`."""
 
-    awaitable = True
-
     def enter(self, note: Note, args: tuple[Any, ...]) -> object:
         if len(args) != ASGI_ARGUMENTS + 1 or not self.outermost(args[0]):
             return None
@@ -125,6 +125,8 @@ class AppStage(Stage):
 
 class AppFunctionStage(AppStage):
     """An app that is a function: the last of a mount, or all there is."""
+
+    awaitable = True
 
     def __init__(self, call: Callable[..., Any]) -> None:
         super().__init__(call)
@@ -203,7 +205,6 @@ class EndpointInstanceStage(EndpointMethodStage):
     """A callable instance as endpoint: it gets scope, receive and send."""
 
     form: Form = "instance"
-    awaitable = True
 
     def leave(self, note: Note, token: Any, result: object) -> None:
         note(EndpointExit, self.where, token)
@@ -300,9 +301,63 @@ class HandlerStage(Stage):
         watch_response(result)
 
 
+class DefaultStage(Stage):
+    """`Router.not_found`, or what the user put in its place."""
+
+    def enter(self, note: Note, args: tuple[Any, ...]) -> object:
+        if self.owner is not None and not self.outermost(args[0]):
+            return None
+        note(RouterDefault, self.where)
+        return args
+
+
 class ErrorPageStage(HandlerStage):
     """The answers that ServerErrorMiddleware has of its own."""
 
     def __init__(self, call: FunctionType, owner: type, method: str) -> None:
         super().__init__(call, owner.__name__, raised_again=True)
         self.name = method
+
+
+ROLES: Memo[Role] = Memo()
+"""What an instance is to the app: one class may serve as several things."""
+
+
+class CallStage(Stage):
+    """`__call__` of a class of the user's, whatever its instance is for."""
+
+    awaitable = True
+
+    def __init__(self, call: FunctionType, owner: type, method: str) -> None:
+        super().__init__(call, owner, method)
+        self.stages: dict[Role, Stage] = {
+            "middleware": LayerStage(call, owner, method),
+            "app": AppStage(call, owner, method),
+            "endpoint": EndpointInstanceStage(call, owner, method, "raw"),
+            "default": DefaultStage(call, owner, method),
+        }
+
+    def enter(self, note: Note, args: tuple[Any, ...]) -> object:
+        role = ROLES.get(args[0])
+        if role is None:
+            # Made by the app itself while it served a request.
+            role = _class_roles.get(type(args[0]), "middleware")
+        stage = self.stages[role]
+        token = stage.enter(note, args)
+        return None if token is None else (stage, token)
+
+    def leave(self, note: Note, token: Any, result: object) -> None:
+        token[0].leave(note, token[1], result)
+
+    def fail(self, note: Note, token: Any, error: BaseException) -> None:
+        token[0].fail(note, token[1], error)
+
+
+_class_roles: dict[type, Role] = {}
+
+
+def watch_call(thing: object, role: Role) -> None:
+    """Make an instance's `__call__` visible as what it is to the app."""
+    ROLES.put(thing, role)
+    _class_roles.setdefault(type(thing), role)
+    patch(type(thing), "__call__", CallStage)
