@@ -7,13 +7,13 @@ ours and the import system's frames are not.
 import importlib
 import inspect
 import sys
-import traceback
 from collections.abc import Callable
 from pathlib import Path
-from types import FunctionType, ModuleType, TracebackType
+from types import FunctionType, ModuleType
 from typing import Any
 
 from tracer.capture.shape import complaint
+from tracer.capture.traces import place, trimmed
 
 NAMED = 8
 """How many callables of a module are named when the asked one is missing."""
@@ -178,18 +178,8 @@ def _made(factory: object, spec: str) -> object:
 
 def _broken(error: BaseException, doing: str) -> AppError:
     """An error of the user's code, with its place and its traceback."""
-    tb = _users(error.__traceback__)
-    trace = "".join(
-        traceback.format_exception(type(error), error, tb, chain=tb is not None)
-    )
-    if isinstance(error, SyntaxError):
-        place = f"{error.filename}:{error.lineno}"
-    elif tb is not None:
-        last = traceback.extract_tb(tb)[-1]
-        place = f"{last.filename}:{last.lineno}"
-    else:
-        place = ""
-    at = f" at {place}" if place else ""
+    where, trace = place(error), trimmed(error)
+    at = f" at {where}" if where else ""
     if isinstance(error, SystemExit):
         return AppError(
             f"{doing} ended the program: sys.exit({error.code!r}){at}; put"
@@ -197,14 +187,3 @@ def _broken(error: BaseException, doing: str) -> AppError:
             trace,
         )
     return AppError(f"{doing} raised {type(error).__name__}{at}", trace)
-
-
-def _users(tb: TracebackType | None) -> TracebackType | None:
-    """The traceback from the first frame that is the user's."""
-    while tb is not None:
-        file = tb.tb_frame.f_code.co_filename
-        ours = file == __file__ or file.startswith("<frozen importlib")
-        if not ours and file != importlib.__file__:
-            return tb
-        tb = tb.tb_next
-    return None

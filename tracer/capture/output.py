@@ -23,6 +23,7 @@ from typing import Literal
 
 from tracer.capture import redact
 from tracer.capture.probe import CURRENT, Probe
+from tracer.capture.traces import trimmed
 from tracer.events import AppLog, AppOutput, Event
 
 Stream = Literal["stdout", "stderr"]
@@ -288,12 +289,14 @@ class Logs:
             self.problem = record.msg
         try:
             text = record.getMessage()
-        except Exception as error:  # noqa: BLE001  # its handlers will tell
-            text = f"a message that can't be made: {type(error).__name__}"
-        if record.exc_info and record.exc_info[1] is not None:
-            text += f"\n{self._format(record.exc_info)}"
+        except Exception as failure:  # noqa: BLE001  # its handlers will tell
+            text = f"a message that can't be made: {type(failure).__name__}"
+        error = record.exc_info[1] if record.exc_info else None
         if record.name == SERVER and record.levelno >= logging.ERROR:
-            self.errors.append(f"{text}\n")
+            trace = "" if error is None else trimmed(error)
+            self.errors.append(f"{text}\n{trace}")
+        if record.exc_info and record.exc_info[0] is not None:
+            text += f"\n{self._format(record.exc_info)}"
         for home in self._homes:
             text = text.replace(home, "")  # it says where its user lives
         self._speaker.say(

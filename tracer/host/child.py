@@ -130,12 +130,17 @@ class LiveFeed:
         """Run the scripted client once more, if there is one and it's idle."""
         if self._client is None or self.url is None:
             return False
-        self._clients = [
-            each for each in self._clients if each.returncode is None
-        ]
-        if not self._clients and not self._stopping.is_set():
+        if not self.playing and not self._stopping.is_set():
+            for client in self._clients:
+                client.close()
+            self._clients = []
             self._start_client(self._client, self.url)
         return True
+
+    @property
+    def playing(self) -> bool:
+        """Whether a scripted client is at work."""
+        return any(each.returncode is None for each in self._clients)
 
     # What the command line asks
 
