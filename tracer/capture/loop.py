@@ -105,7 +105,6 @@ class StepCoro(Coroutine[Any, Any, Any]):
         "_said",
         "_where",
         "cr_code",
-        "cr_origin",
     )
 
     def __init__(
@@ -122,7 +121,6 @@ class StepCoro(Coroutine[Any, Any, Any]):
         self.__name__: str = getattr(coro, "__name__", type(coro).__name__)
         self.__qualname__: str = getattr(coro, "__qualname__", self.__name__)
         self.cr_code: CodeType | None = getattr(coro, "cr_code", None)
-        self.cr_origin: object = getattr(coro, "cr_origin", None)
         self._where = None if self.cr_code is None else place(self.cr_code)
 
     def announce(self, name: str) -> None:
@@ -161,7 +159,9 @@ class StepCoro(Coroutine[Any, Any, Any]):
         probe.task = self._number
         try:
             if self._said != "started":
-                self._start()
+                self.announce("")  # an eager task has no name yet
+                self._said = "started"
+                self._note(TaskStarted, self._where, self._number)
             return run(*args)
         except StopIteration:
             self._end("returned")
@@ -174,11 +174,6 @@ class StepCoro(Coroutine[Any, Any, Any]):
             raise
         finally:
             probe.task = before
-
-    def _start(self) -> None:
-        self.announce("")  # an eager task has no name yet
-        self._said = "started"
-        self._note(TaskStarted, self._where, self._number)
 
     def _end(
         self,
@@ -208,6 +203,10 @@ class StepCoro(Coroutine[Any, Any, Any]):
         # An iterator of its own: with `__next__` on this class, C code would
         # take it for a generator and go a longer way on every step.
         return (yield from _Awaitable(self))
+
+    @property
+    def cr_origin(self) -> object:
+        return getattr(self._coro, "cr_origin", None)
 
     @property
     def cr_frame(self) -> FrameType | None:

@@ -20,8 +20,6 @@ from tracer.capture.server.head import (
     CLOSE_HEADER,
     STATUS_PHRASES,
     Header,
-    Mix,
-    content_type,
     credited,
     why_kept,
 )
@@ -83,7 +81,7 @@ class RequestResponseCycle:
         default_headers: list[Header],
         dated: bool,
         on_response: Callable[[], None],
-        note: Note | None,
+        writer: Writer,
     ) -> None:
         self.scope = scope
         self.conn = conn
@@ -94,8 +92,8 @@ class RequestResponseCycle:
         self.default_headers = default_headers
         self.dated = dated
         self.on_response = on_response
-        self.note = note
-        self.writer = Writer(conn, transport, note)
+        self.note = writer.note
+        self.writer = writer
         # The connection
         self.disconnected = False
         self.keep_alive = True
@@ -106,7 +104,7 @@ class RequestResponseCycle:
         self.more_body = True
         # The response
         self.response = WAITING
-        self.preview = redact.Body()
+        self.preview: redact.Body | None = None
         self.sent = 0
 
     @property
@@ -270,7 +268,13 @@ class RequestResponseCycle:
             if note is not None:
                 note(SendDropped, AT.send, kind)
         else:
-            self._respond(message, self._after(message))
+            more_body = kind == "http.response.body" and bool(
+                message.get("more_body", False)
+            )
+            after = RESPONSE_NEXT.get((self.response, kind, more_body))
+            if after is None:
+                raise RuntimeError(self._reject(kind))
+            self._respond(message, after)
         if note is not None:
             note(SendReturn, AT.send, kind)
 
@@ -290,16 +294,6 @@ class RequestResponseCycle:
                 None,
                 message.get("status"),
             )
-
-    def _after(self, message: Message) -> ResponseState:
-        kind = message["type"]
-        more_body = kind == "http.response.body" and bool(
-            message.get("more_body", False)
-        )
-        after = RESPONSE_NEXT.get((self.response, kind, more_body))
-        if after is None:
-            raise RuntimeError(self._reject(kind))
-        return after
 
     def _reject(self, kind: str) -> str:
         expected = RESPONSE_EXPECTS.get(self.response)
@@ -353,16 +347,17 @@ class RequestResponseCycle:
         self, note: Note, event: h11.Response, mirrored: bool, output: bytes
     ) -> None:
         note(Bytes, AT.send, "out", "head", redact.head(output), len(output))
-        mix = Mix(len(self.default_headers), self.dated, mirrored)
-        headers = credited(event, mix, output)
+        defaults = len(self.default_headers)
+        written = (output, defaults, self.dated, mirrored)
+        headers, kind = credited(event.headers.raw_items(), written)
         note(ResponseStart, AT.send, int(event.status_code), headers)
-        self.preview = redact.Body(content_type(event.headers.raw_items()))
+        self.preview = redact.Body(kind)
 
     def _send_body(self, message: Message, after: ResponseState) -> None:
         body = message.get("body", b"")
         data = b"" if self.scope["method"] == "HEAD" else body
         self.writer.write(h11.Data(data=data), "body", AT.send)
-        if (note := self.note) is not None and data:
+        if (note := self.note) is not None and data and self.preview:
             self.sent += len(data)
             text = self.preview.feed(bytes(data))
             note(Bytes, AT.send, "out", "body", text, len(data))

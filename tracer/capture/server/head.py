@@ -3,11 +3,10 @@
 from http import HTTPStatus
 from typing import Literal
 
-import h11
-
 from tracer.capture import redact
 from tracer.capture.server.asgi import Scope
 from tracer.capture.server.rfc9112 import is_ambiguous
+from tracer.capture.server.shown import MANY
 
 Origin = Literal["tick", "config", "app", "mirrored", "h11"]
 """Who put a header into a response.
@@ -36,64 +35,63 @@ Source: RFC 9110, section 15
 """
 
 
-class Mix:
-    """Who added each header that is given to h11, by position.
+Credited = tuple[tuple[str, str, Origin], ...]
 
-    Args:
-        defaults: How many come first, from the server.
-        dated: Whether the first of them is `Date`.
-        mirrored: Whether the last of all is a mirrored `Connection: close`.
-    """
-
-    __slots__ = ("_dated", "_defaults", "_mirrored")
-
-    def __init__(self, defaults: int, dated: bool, mirrored: bool) -> None:
-        self._defaults = defaults
-        self._dated = dated and defaults > 0
-        self._mirrored = mirrored
-
-    def origin(self, position: int, total: int) -> Origin:
-        """Give the origin of one of `total` headers."""
-        if position == 0 and self._dated:
-            return "tick"
-        if position < self._defaults:
-            return "config"
-        if position == total - 1 and self._mirrored:
-            return "mirrored"
-        return "app"
+Written = tuple[bytes, int, bool, bool]
+"""A head as it was written; how many of its headers came from the server;
+whether the first of them is `Date`; whether `Connection: close` is mirrored.
+"""
 
 
-def credited(
-    event: h11.Response, mix: Mix, head: bytes
-) -> tuple[tuple[str, str, str], ...]:
-    """Give each header of the head that was written, with its origin.
+def credited(given: list[Header], written: Written) -> tuple[Credited, bytes]:
+    """Give each header of a head with its origin, and the Content-Type.
 
     h11 may drop, move or add headers and does not say so: what stands in the
     head and was not given to it is its own.
 
     Args:
-        event: What h11 was given.
-        mix: The origin of each of its headers.
-        head: What h11 made of it.
+        given: What h11 was given.
+        written: What h11 made of it.
 
     Source: h11, `Connection._clean_up_response_headers_for_sending`
     """
-    given = event.headers.raw_items()
-    total = len(given)
-    left = {
-        (name.lower(), value): mix.origin(position, total)
-        for position, (name, value) in enumerate(given)
+    known = _known.get(written)
+    if known is None:
+        known = _credit(given, written), content_type(given)
+        # As `shown.Kept` does, which has no room for a second argument.
+        if redact.hidden() and redact.HIDDEN not in str(known):
+            if len(_known) >= MANY:
+                _known.clear()
+            _known[written] = known
+    return known
+
+
+def _credit(given: list[Header], written: Written) -> Credited:
+    head, defaults, dated, mirrored = written
+    who: list[Origin] = ["app"] * len(given)
+    who[:defaults] = ["config"] * defaults
+    if dated and defaults:
+        who[0] = "tick"
+    if mirrored:
+        who[len(given) - 1] = "mirrored"
+    # h11 keeps one of two equal ones, so there may be more origins.
+    origin_of = {
+        (name.lower(), value): origin
+        for (name, value), origin in zip(given, who, strict=False)
     }
     pairs = []
     for line in head.split(b"\r\n")[1:-2]:
         name, _, value = line.partition(b": ")
         pairs.append((name, value))
     return tuple(
-        (shown, value, left.get((pair[0].lower(), pair[1]), "h11"))
-        for (shown, value), pair in zip(
+        (name, value, origin_of.get((pair[0].lower(), pair[1]), "h11"))
+        for (name, value), pair in zip(
             redact.headers(pairs), pairs, strict=True
         )
     )
+
+
+_known: dict[Written, tuple[Credited, bytes]] = {}
 
 
 def content_type(headers: list[Header]) -> bytes:
@@ -116,7 +114,7 @@ def why_kept(keep: bool, keep_alive: bool, scope: Scope) -> str:
     """
     if keep:
         return "HTTP/1.1 keeps connections open"
-    if not keep_alive and is_ambiguous(scope["headers"]):
+    if not keep_alive and is_ambiguous(dict(scope["headers"])):
         return "the request gave its length in two ways"
     if not keep_alive:
         return "the server is shutting down"

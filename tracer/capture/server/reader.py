@@ -8,6 +8,7 @@ import h11
 from tracer.capture import redact
 from tracer.capture.probe import Note
 from tracer.capture.server.head import content_type
+from tracer.capture.server.shown import shown_target
 from tracer.events import Bytes, H11Error, H11Event
 
 HeardEvent = h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]
@@ -28,7 +29,8 @@ class Reader:
         self.note = note
         self._connection = note
         self._where = where
-        self._preview = redact.Body()
+        self._head: h11.Request | None = None
+        self._preview: redact.Body | None = None
 
     def request_is_over(self) -> None:
         """Say that what follows belongs to no request yet."""
@@ -50,20 +52,16 @@ class Reader:
         except h11.RemoteProtocolError as error:
             self._note_error(error, before or conn.trailing_data[0])
             raise
-        match event:
-            case h11.Request():
-                self._note_request(event, before)
-            case h11.Data():
-                self._note_data(event)
-            case h11.EndOfMessage():
-                self._note("EndOfMessage")
+        if type(event) is h11.Request:
+            self._note_request(event, before)
+        elif type(event) is h11.Data:
+            self._note_data(event)
+        elif isinstance(event, type):
+            self._note(event.__name__)  # NEED_DATA or PAUSED
+        else:
+            self._note(type(event).__name__)
+            if type(event) is h11.EndOfMessage and event.headers:
                 self._note_trailers(event)
-            case h11.ConnectionClosed():
-                self._note("ConnectionClosed")
-            case h11.NEED_DATA:
-                self._note("NEED_DATA")
-            case _:
-                self._note("PAUSED")
         return event
 
     def _note(
@@ -79,23 +77,27 @@ class Reader:
         )
         method = event.method.decode("ascii")
         version = event.http_version.decode("ascii")
-        line = f"{method} {redact.target(event.target)} HTTP/{version}"
+        line = f"{method} {shown_target(event.target)} HTTP/{version}"
         self._note("Request", None, line)
         raw = before[: len(before) - len(self.conn.trailing_data[0])]
         self._say("head", redact.head(raw), len(raw))
-        self._preview = redact.Body(content_type(event.headers.raw_items()))
+        self._head = event
+        self._preview = None
 
     def _note_data(self, event: h11.Data) -> None:
         size = len(event.data)
         self._note("Data", size)
+        if self._preview is None:
+            assert self._head is not None  # no body comes before a head
+            kind = content_type(self._head.headers.raw_items())
+            self._preview = redact.Body(kind)
         self._say("body", self._preview.feed(bytes(event.data)), size)
 
     def _note_trailers(self, event: h11.EndOfMessage) -> None:
         lines = [b"%s: %s" % pair for pair in event.headers.raw_items()]
-        if lines:
-            # redact.head takes the first line for a request line.
-            raw = b"\r\n".join([b"", *lines, b""])
-            self._say("trailers", redact.head(raw)[2:], len(raw) - 2)
+        # redact.head takes the first line for a request line.
+        raw = b"\r\n".join([b"", *lines, b""])
+        self._say("trailers", redact.head(raw)[2:], len(raw) - 2)
 
     def _note_error(self, error: h11.RemoteProtocolError, raw: bytes) -> None:
         message = redact.text(str(error))

@@ -14,6 +14,12 @@ from tracer.capture.server.head import STATUS_PHRASES
 from tracer.capture.server.writer import END, Writer
 from tracer.events import Bytes, LimitCheck, LimitRejected, UpgradeDecision
 
+HEAD_LIMIT = 16 * 1024
+"""Bytes of an unfinished head (or chunk's line) that are kept; as h11 has it.
+
+What is longer is refused as invalid.
+"""
+
 INVALID = "Invalid HTTP request received."
 NO_WEBSOCKETS = (
     "No supported WebSocket library detected. Please use "

@@ -4,6 +4,7 @@ Each of these is a difference to uvicorn, and stands in the list that the
 tests compare by (`rfc_exceptions.py`).
 """
 
+import functools
 import re
 
 Header = tuple[bytes, bytes]
@@ -22,6 +23,8 @@ def origin_form(target: bytes) -> tuple[bytes, bytes | None]:
 
     Source: RFC 9112, section 3.2.2
     """
+    if target.startswith(b"/"):
+        return target, None  # as nearly all are
     found = _ABSOLUTE.fullmatch(target)
     if found is None:
         return target, None
@@ -38,20 +41,23 @@ def with_host(headers: list[Header], host: bytes) -> list[Header]:
     return [(b"host", host), *others]
 
 
-def has_valid_host(headers: list[Header]) -> bool:
+def has_valid_host(headers: dict[bytes, bytes]) -> bool:
     """Tell whether the Host header could be a host; else the answer is 400.
 
     That it's there and only once h11 sees to.
 
     Source: RFC 9112, section 3.2; RFC 3986, section 3.2.2
     """
-    for name, value in headers:
-        if name == b"host":
-            return _HOST.fullmatch(value) is not None
-    return True
+    host = headers.get(b"host")
+    return host is None or _is_host(host)
 
 
-def is_ambiguous(headers: list[Header]) -> bool:
+@functools.lru_cache(256)
+def _is_host(value: bytes) -> bool:
+    return _HOST.fullmatch(value) is not None
+
+
+def is_ambiguous(headers: dict[bytes, bytes]) -> bool:
     """Tell whether a request gives its body's length in two ways.
 
     Whoever stands before us may have believed the other one, so what follows
@@ -59,5 +65,4 @@ def is_ambiguous(headers: list[Header]) -> bool:
 
     Source: RFC 9112, section 6.1
     """
-    names = [name for name, _ in headers]
-    return b"transfer-encoding" in names and b"content-length" in names
+    return b"transfer-encoding" in headers and b"content-length" in headers

@@ -5,11 +5,16 @@ from urllib.parse import unquote
 
 import h11
 
-from tracer.capture import redact
 from tracer.capture.probe import Note
 from tracer.capture.server.address import address
 from tracer.capture.server.asgi import Scope
 from tracer.capture.server.rfc9112 import origin_form, with_host
+from tracer.capture.server.shown import (
+    shown_headers,
+    shown_path,
+    shown_query,
+    shown_target,
+)
 from tracer.capture.sources import place
 from tracer.events import ScopeBuilt
 
@@ -21,9 +26,8 @@ says 2.3, and so an app is told nothing.
 """
 
 
-def http_scope(  # noqa: PLR0913  # one for each thing a scope says
+def http_scope(  # noqa: PLR0913, PLR0917  # all that it says
     request: h11.Request,
-    *,
     asgi_version: str,
     server: tuple[str, int | None] | None,
     client: tuple[str, int] | None,
@@ -68,15 +72,15 @@ def note_scope(note: Note, scope: Scope) -> None:
         ScopeBuilt,
         _HTTP_SCOPE,
         scope["method"],
-        redact.text(scope["path"]),
-        redact.path(scope["raw_path"]),
-        redact.query(scope["query_string"]),
+        shown_path(scope["path"]),
+        shown_target(scope["raw_path"]),
+        shown_query(scope["query_string"]),
         scope["root_path"],
         scope["http_version"],
         scope["scheme"],
         address(scope["client"]),
         address(scope["server"]),
-        redact.headers(scope["headers"]),
+        shown_headers(tuple(scope["headers"])),
         tuple(map(str, scope["state"])),
         note.req,
     )

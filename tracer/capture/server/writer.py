@@ -63,6 +63,12 @@ class Writer:
             note(TransportClose, where, reason)
         self.transport.close()
 
+    def abort(self, where: int | None, reason: str) -> None:
+        """Close at once; what was written and not sent is lost."""
+        if (note := self.note) is not None:
+            note(TransportClose, where, reason)
+        self.transport.abort()
+
     def _note_sent(
         self, note: Note, event: h11.Event, n: int, where: int | None
     ) -> None:
