@@ -6,6 +6,7 @@ routes, the function behind a route when the route is about to handle.
 
 import functools
 import inspect
+from collections.abc import Iterable
 from types import FunctionType, MethodType
 from typing import Any
 
@@ -65,6 +66,7 @@ That slot is the user's to look at, so the function stays in it. `handle` does
 nothing but call it, so what is said of `handle` may be said of both.
 """
 _route_classes: set[type] = set()
+_including: set[type] = set()
 
 VERBS = (
     "get", "head", "post", "put", "patch", "delete", "options", "query",
@@ -78,6 +80,15 @@ def label_of(route: object) -> str:
     if known is None:
         known = LABELS.put(route, _describe(route))
     return known
+
+
+def label_in(route: object, scope: Scope) -> str:
+    """Describe a route as it stands for this scope: with FastAPI's prefix."""
+    context = scope.get("fastapi", {}).get("effective_route_context")
+    if context is None:
+        return label_of(route)
+    original = attributes(context).get("original_route")
+    return label_of(context if original is route else route)
 
 
 def _describe(route: object) -> str:
@@ -139,16 +150,7 @@ class MatchStage(Stage):
         if not first and match is not Match.NONE:
             trail.redirecting = True
         scan = 1 if first else 2
-        note(RouteMatch, self.where, self.label(route, scope), match.name, scan)
-
-    def label(self, route: object, scope: Scope) -> str:
-        """Describe the route as it is mounted in this scope."""
-        context = scope.get("fastapi", {}).get("effective_route_context")
-        if context is not None and (
-            attributes(context).get("original_route") is route
-        ):
-            return label_of(context)  # FastAPI's, with the router's prefix
-        return label_of(route)
+        note(RouteMatch, self.where, label_in(route, scope), match.name, scan)
 
 
 class HandleStage(Stage):
@@ -162,7 +164,7 @@ class HandleStage(Stage):
         if app is None:
             app = APPS.put(route, (prepare_route(route),))
         names = tuple(map(str, scope.get("path_params", ())))
-        note(RouteHandle, self.where, label_of(route), names)
+        note(RouteHandle, self.where, label_in(route, scope), names)
         trail = trail_of(note)
         trail.serving = isinstance(route, (Route, WebSocketRoute))
         stage = app[0]
@@ -196,9 +198,19 @@ def prepare_router(router: Router) -> None:
         patch(type(router), "app", RouterStage)
         patch(type(router), "not_found", DefaultStage)
         _bind_again(router, own)
-    for route in own.get("routes", ()):
+    watch_routes(own.get("routes", ()))
+
+
+def watch_routes(routes: Iterable[BaseRoute]) -> None:
+    """Make the classes of routes visible, also those in included routers."""
+    for route in routes:
         if type(route) not in _route_classes:
             watch_route_class(type(route))
+            if "original_router" in attributes(route):
+                _including.add(type(route))
+        if type(route) in _including:  # FastAPI's include_router
+            router = attributes(attributes(route).get("original_router"))
+            watch_routes(router.get("routes", ()))
 
 
 def watch_route_class(cls: type) -> None:

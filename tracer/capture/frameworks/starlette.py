@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 from starlette.background import BackgroundTask
 from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.middleware.errors import ServerErrorMiddleware
-from starlette.routing import Router
+from starlette.routing import Host, Mount, Route, Router, WebSocketRoute
 
 from tracer.capture.frameworks import fastapi, routes
 from tracer.capture.frameworks.look import (
@@ -125,6 +125,8 @@ def install() -> None:
     with _lock:
         watch_class(Starlette)
         watch_class(Router)
+        for cls in (Route, WebSocketRoute, Mount, Host):
+            routes.watch_route_class(cls)
         watch_responses()
         patch(BackgroundTask, "__call__", BackgroundStage)
         for page in ("error_response", "debug_response"):
