@@ -1,0 +1,326 @@
+"""The command line: what it says and with which code, as its user sees it."""
+
+import json
+import os
+import pty
+import re
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tracer.cli import main
+
+APP = """
+async def app(scope, receive, send):
+    assert scope["type"] == "http"
+    print("hello")
+    await send({"type": "http.response.start", "status": 200,
+                "headers": [(b"content-length", b"2")]})
+    await send({"type": "http.response.body", "body": b"ok"})
+"""
+HERE = str(Path(__file__).parent)
+SENTENCE = re.compile(r"asgi-trace: [^\n]+\n")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "served.py").write_text(APP)
+    return tmp_path
+
+
+def run(
+    *arguments: str | Path, cwd: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-P", "-m", "tracer", *map(str, arguments)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        cwd=cwd,
+    )
+
+
+def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    line = ["-m", "tracer", "serve", "served:app", "--port", "0"]
+    return subprocess.Popen(
+        [sys.executable, "-P", *line, *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=folder,
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ([], "the following arguments are required: COMMAND"),
+        (["dance"], "argument COMMAND: invalid choice: 'dance'"),
+        (["serve"], "the following arguments are required: APP"),
+        (["serve", "a:b", "--port", "70000"], "70000 is not 0 to 65535"),
+        (["serve", "a:b", "--port", "x"], "invalid number value: 'x'"),
+        (["serve", "a:b", "--header", "x"], "'x' is not like 'Name: value'"),
+        (["serve", "a:b", "--workers", "4"], "there is no --workers: a trace"),
+        (["serve", "a:b", "--reload"], "there is no --reload: a restarted"),
+        (["serve", "a:b", "--http=h11"], "there is no --http: the parser"),
+        (["serve", "a:b", "--nonsense"], "unrecognized arguments"),
+        (["serve", "ab"], "'ab' is no module:attribute"),
+        (["serve", "a:b", "--view", "tui"], "the TUI needs a terminal, and"),
+        (["serve", "a:b", "--filter", "nope=1"], "--filter: "),
+        (["serve", "a:b", "--record", "/nowhere/x"], "there is no folder"),
+        (["serve", "a:b", "--record", HERE], "it is a folder"),
+        (["serve", "a:b", "--app-dir", "/nowhere"], "is no folder"),
+        (["replay", "/nowhere/x"], "there is no recording /nowhere/x"),
+        (["replay", HERE], "is a folder, and no recording"),
+        (["replay", __file__], "this is no asgi-trace recording"),
+    ],
+)
+def test_wrong_usage_is_one_sentence_and_code_2(
+    arguments: list[str], sentence: str
+) -> None:
+    done = run(*arguments)
+
+    assert done.returncode == 2
+    assert sentence in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("view", ["text", "none"])
+@pytest.mark.parametrize(
+    ("text", "spec", "sentence"),
+    [
+        ("", "nope:app", "there is no module 'nope'"),
+        ("", "served:app", "the module 'served' has no 'app'; nothing"),
+        ("1/0", "served:app", "importing served raised ZeroDivisionError"),
+        ("app = 3", "served:app", "served:app is no ASGI app: a value of"),
+        ("def app(): ...", "served:app", "looks like a factory: --factory"),
+    ],
+)
+def test_an_app_that_cannot_be_had_is_code_3_in_every_view(
+    tmp_path: Path, view: str, text: str, spec: str, sentence: str
+) -> None:
+    (tmp_path / "served.py").write_text(text)
+
+    done = run("serve", spec, "--view", view, "--port", "0", cwd=tmp_path)
+
+    assert done.returncode == 3
+    assert done.stderr.count(sentence) == 1
+    assert ("1/0" in done.stderr) == (text == "1/0")
+    assert "tracer/" not in done.stderr
+
+
+@pytest.mark.parametrize("view", ["text", "none"])
+def test_a_port_in_use_is_code_3(folder: Path, view: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = run(
+            "serve", "served:app", "--view", view, f"--port={port}", cwd=folder
+        )
+
+    assert done.returncode == 3
+    assert f"port {port} on 127.0.0.1 is in use" in done.stderr
+    assert "choose another with --port" in done.stderr
+
+
+def url_in(stream: object, stop: str = "http://") -> str:
+    for line in stream:  # type: ignore[attr-defined]  # a pipe's lines
+        found = re.search(r"http://127\.0\.0\.1:\d+", line)
+        if found is not None:
+            return found[0]
+    raise AssertionError("it never said where it listens")
+
+
+def get(url: str) -> bytes:
+    host, _, port = url.removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port)), 30) as sock:
+        sock.sendall(
+            b"GET /it HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
+        )
+        answer = b""
+        while data := sock.recv(1 << 16):
+            answer += data
+    return answer
+
+
+def test_a_request_is_told_as_text_recorded_and_told_again(
+    folder: Path,
+) -> None:
+    process = start(folder, "--record", "out.jsonl", "--depth", "events")
+    assert process.stdout is not None
+    assert get(url_in(process.stdout)).endswith(b"ok")
+    process.send_signal(signal.SIGINT)
+    told, said = process.communicate(timeout=60)
+
+    assert process.returncode == 0
+    assert said == ""
+    assert "GET /it" in told
+    assert "response.complete" in told
+    again = run("replay", "out.jsonl", "--depth", "events", cwd=folder)
+    assert (again.returncode, again.stderr) == (0, "")
+    assert "response.complete" in again.stdout
+    lines = (folder / "out.jsonl").read_text().splitlines()
+    assert json.loads(lines[0])["app"] == "served:app"
+
+
+def test_without_a_view_the_app_has_the_terminal_and_is_recorded_too(
+    folder: Path,
+) -> None:
+    process = start(folder, "--view", "none", "--record", "out.jsonl")
+    assert process.stderr is not None
+    assert get(url_in(process.stderr)).endswith(b"ok")
+    process.send_signal(signal.SIGTERM)
+    printed, _ = process.communicate(timeout=60)
+
+    assert process.returncode == 143
+    assert printed.splitlines()[0] == "hello"
+    assert '"GET /it HTTP/1.1" 200' in printed
+    kinds = [
+        json.loads(line)["kind"]
+        for line in (folder / "out.jsonl").read_text().splitlines()
+    ]
+    assert {"trace", "app.output", "app.log", "server.stopped"} < {*kinds}
+
+
+def test_without_a_view_and_a_recording_nothing_is_traced(
+    folder: Path,
+) -> None:
+    process = start(folder, "--view", "none", "--no-access-log")
+    assert process.stderr is not None
+    assert get(url_in(process.stderr)).endswith(b"ok")
+    process.send_signal(signal.SIGINT)
+    printed, _ = process.communicate(timeout=60)
+
+    assert process.returncode == 0
+    assert printed == "hello\n"
+
+
+def test_head_ends_it_quietly(folder: Path) -> None:
+    process = start(folder, "--view", "text")
+    assert process.stdout is not None
+    assert process.stderr is not None
+    url = url_in(process.stdout)
+    process.stdout.close()
+    get(url)
+
+    assert process.wait(60) == 0
+    assert process.stderr.read() == ""
+    process.stderr.close()
+
+
+def test_a_file_that_is_no_recording_is_not_overwritten(folder: Path) -> None:
+    path = folder / "thesis.txt"
+    path.write_text("years of work")
+
+    done = run("serve", "served:app", "--record", path, cwd=folder)
+
+    assert done.returncode == 2
+    assert "exists and is no asgi-trace recording" in done.stderr
+    assert path.read_text() == "years of work"
+
+
+def test_a_cut_off_recording_is_shown_and_a_broken_one_too(
+    folder: Path,
+) -> None:
+    header = (
+        b'{"kind":"trace","format":"asgi-trace/1","started":"2025-01-01T00:00'
+        b':00+00:00","clock":"x","clock0":1,"pid":1,"app":"a:b","versions":{},'
+        b'"redacted":[]}\n'
+    )
+    path = folder / "out.jsonl"
+
+    path.write_bytes(header + b'{"kind":"ti')
+    cut = run("replay", path)
+    path.write_bytes(header + b"oops\n")
+    broken = run("replay", path)
+
+    assert (cut.returncode, broken.returncode) == (0, 2)
+    assert "cut off in its last line" in cut.stderr
+    assert "line 2 is broken" in broken.stderr
+
+
+def test_the_demo_brings_its_own_app_and_client() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tracer", "demo", "--view", "text"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        if "response.complete" in line:
+            break
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+
+    assert process.returncode == 0
+    assert said == ""
+
+
+def test_the_schema_and_the_version_are_printed() -> None:
+    schema = json.loads(run("schema").stdout)
+    version = run("--version").stdout
+
+    assert schema["title"] == "A line of an asgi-trace recording"
+    assert version.startswith("asgi-trace ")
+    assert "h11" in version
+
+
+@pytest.mark.parametrize("command", [[], ["serve"], ["demo"], ["replay"]])
+def test_help_is_the_manual_at_80_columns(command: list[str]) -> None:
+    told = run(*command, "--help").stdout
+
+    assert "Exit codes: 0 done; 2 wrong usage;" in told
+    assert max(len(line) for line in told.splitlines()) <= 80
+
+
+def test_reveal_is_loud(folder: Path) -> None:
+    done = run("serve", "nope:app", "--reveal", cwd=folder)
+
+    assert "passwords, tokens and cookies are NOT hidden" in done.stderr
+
+
+def test_a_dumb_terminal_gets_text(folder: Path) -> None:
+    """A pty on all three, but TERM says that it can't move a cursor."""
+    parent, child = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tracer", "serve", "nope:app"],
+        stdin=child,
+        stdout=child,
+        stderr=child,
+        cwd=folder,
+        env={**os.environ, "TERM": "dumb"},
+    )
+    os.close(child)
+    told = b""
+    try:
+        while data := os.read(parent, 1 << 16):
+            told += data
+    except OSError:
+        pass  # Linux says EIO at the end of a pty
+    os.close(parent)
+
+    assert process.wait(60) == 3
+    assert b"\x1b[?1049h" not in told
+    assert b"there is no module 'nope'" in told
+
+
+def test_a_fault_of_ours_is_one_sentence_and_code_4(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("tracer.cli.commands.schema", lambda: 1 // 0)
+
+    code = main(["schema"])
+
+    assert code == 4
+    said = capsys.readouterr().err
+    assert SENTENCE.fullmatch(said)
+    assert "ZeroDivisionError at test_cli.py" in said
