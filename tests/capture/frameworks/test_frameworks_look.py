@@ -180,7 +180,7 @@ def test_a_memo_forgets_with_the_object_and_never_asks_it() -> None:
     assert (memo.get(one), memo.get(two)) == ("one", None)
     key = id(one)
     del one
-    assert key not in memo._found
+    assert key not in memo.found
     assert memo.get(slots) == "slots"
 
 

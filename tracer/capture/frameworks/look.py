@@ -42,18 +42,22 @@ class Memo(Generic[T]):
     A WeakKeyDictionary would call the user's `__hash__` and `__eq__`, which
     Starlette's routes have one of only. What can't be referred to weakly is
     kept alive, lest its id be given to another object.
+
+    Attributes:
+        found: By id: the reference, and what is remembered. To be read by
+            those in a hurry.
     """
 
     def __init__(self) -> None:
-        self._found: dict[int, tuple[object, T]] = {}
+        self.found: dict[int, tuple[object, T]] = {}
 
     def get(self, thing: object) -> T | None:
-        found = self._found.get(id(thing))
+        found = self.found.get(id(thing))
         return None if found is None else found[1]
 
     def put(self, thing: object, value: T) -> T:
         key = id(thing)
-        found = self._found
+        found = self.found
 
         def forget(_: object) -> None:
             found.pop(key, None)
@@ -66,7 +70,7 @@ class Memo(Generic[T]):
         return value
 
     def clear(self) -> None:
-        self._found.clear()
+        self.found.clear()
 
 
 def attributes(thing: object) -> dict[str, Any]:

@@ -41,6 +41,11 @@ class Stage:
         self.where = place(call)
         self.owner = owner
         self.method = method
+        self.outer: dict[type, bool] = {}
+
+    def make(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        """Make the function that takes the place of `call`."""
+        return wrap(call, self)
 
     def enter(self, note: Note, args: tuple[Any, ...]) -> object:
         """Say what begins.
@@ -61,16 +66,17 @@ class Stage:
         """Say that it raised."""
         raised(note, error)
 
-    def around(self, made: Callable[..., Any]) -> Callable[..., Any]:
-        """Put something more around the function that was made."""
-        return made
-
     def outermost(self, thing: object) -> bool:
         """Say whether this method is the one that was called on `thing`.
 
         A subclass's method that calls `super()` would else give two events.
         """
-        return owner_of(type(thing), self.method) is self.owner
+        try:
+            return self.outer[type(thing)]
+        except KeyError:
+            known = owner_of(type(thing), self.method) is self.owner
+            self.outer[type(thing)] = known
+            return known
 
 
 def wrap(call: Callable[..., Any], stage: Stage) -> Callable[..., Any]:
@@ -180,7 +186,7 @@ def _like(call: Callable[..., Any]) -> Callable[[Any], Any]:
 _Pair = tuple[FunctionType, Callable[..., Any]]
 _patched: dict[tuple[type, str], _Pair] = {}
 _made: dict[tuple[type, str], _Pair] = {}
-_owners: dict[tuple[type, str], type | None] = {}
+_stages: list[Stage] = []
 _replaced: dict[tuple[Any, str], tuple[Any, Any]] = {}
 
 
@@ -205,7 +211,8 @@ def _patch_here(
         # Made once and used again after `restore`: bound methods that were
         # taken in between hold it.
         each = stage(call, owner, method)
-        made = each.around(wrap(call, each))
+        made = each.make(call)
+        _stages.append(each)
         _made[key] = call, made
     try:
         # Past a metaclass's own __setattr__, which is the user's code.
@@ -213,18 +220,19 @@ def _patch_here(
     except TypeError:
         return
     _patched[key] = call, made
-    _owners.clear()
+    _forget_outermost()
+
+
+def _forget_outermost() -> None:
+    # A subclass that is patched later may be the outermost from now on.
+    for stage in _stages:
+        stage.outer.clear()
 
 
 def owner_of(cls: type, method: str) -> type | None:
     """Give the first patched class among a class and its bases."""
-    key = cls, method
-    try:
-        return _owners[key]
-    except KeyError:
-        found = (each for each in cls.__mro__ if (each, method) in _patched)
-        owner = _owners[key] = next(found, None)
-        return owner
+    found = (each for each in cls.__mro__ if (each, method) in _patched)
+    return next(found, None)
 
 
 def bind(thing: Any, method: MethodType) -> MethodType | None:
@@ -262,4 +270,4 @@ def restore() -> None:
             setattr(module, name, call)
     _patched.clear()
     _replaced.clear()
-    _owners.clear()
+    _forget_outermost()

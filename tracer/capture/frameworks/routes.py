@@ -6,7 +6,7 @@ routes, the function behind a route when the route is about to handle.
 
 import functools
 import inspect
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import FunctionType, MethodType
 from typing import Any
 
@@ -48,8 +48,8 @@ from tracer.capture.frameworks.stages import (
     Mode,
     watch_call,
 )
-from tracer.capture.frameworks.trail import Scope, raised, trail_of
-from tracer.capture.probe import Note
+from tracer.capture.frameworks.trail import Scope, Trail, raised, trail_of
+from tracer.capture.probe import CURRENT, Note
 from tracer.events import (
     RouteHandle,
     RouteMatch,
@@ -84,9 +84,11 @@ def label_of(route: object) -> str:
 
 def label_in(route: object, scope: Scope) -> str:
     """Describe a route as it stands for this scope: with FastAPI's prefix."""
-    context = scope.get("fastapi", {}).get("effective_route_context")
-    if context is None:
-        return label_of(route)
+    included = scope.get("fastapi")
+    if included is None:
+        known = LABELS.found.get(id(route))
+        return label_of(route) if known is None else known[1]
+    context = included.get("effective_route_context")
     original = attributes(context).get("original_route")
     return label_of(context if original is route else route)
 
@@ -135,22 +137,49 @@ class RouterStage(Stage):
 
 
 class MatchStage(Stage):
-    """`matches` of a route: the router's question and its answer."""
+    """`matches` of a route: the router's question and its answer.
 
-    def enter(self, note: Note, args: tuple[Any, ...]) -> object:
-        if not self.outermost(args[0]):
-            return None
-        return args
+    Most of a request's calls are these, so they have a function of their own.
+    """
 
-    def leave(self, note: Note, token: Any, result: Any) -> None:
-        route, scope = token[0], token[1]
-        match: Match = result[0]
-        trail = trail_of(note)
-        first = trail.routing is None or scope is trail.routing
-        if not first and match is not Match.NONE:
-            trail.redirecting = True
-        scan = 1 if first else 2
-        note(RouteMatch, self.where, label_in(route, scope), match.name, scan)
+    def make(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        get, where, outermost = CURRENT.get, self.where, self.outermost
+
+        @functools.wraps(call)
+        def matches(route: Any, scope: Scope) -> Any:
+            note = get()
+            if note is None or not outermost(route):
+                return call(route, scope)
+            try:
+                answer = call(route, scope)
+            except BaseException as error:
+                raised(note, error)
+                raise
+            match = answer[0]
+            verdict = (
+                "NONE"
+                if match is NONE
+                else "FULL"
+                if match is FULL
+                else "PARTIAL"
+            )
+            scan = _scan(note.trail or trail_of(note), scope, match)
+            note(RouteMatch, where, label_in(route, scope), verdict, scan)
+            return answer
+
+        return matches
+
+
+NONE, FULL = Match.NONE, Match.FULL
+
+
+def _scan(trail: Trail, scope: Scope, match: Match) -> int:
+    """Say whether this is the second search, with the final slash toggled."""
+    if trail.routing is None or scope is trail.routing:
+        return 1
+    if match is not NONE:
+        trail.redirecting = True
+    return 2
 
 
 class HandleStage(Stage):

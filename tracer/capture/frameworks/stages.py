@@ -52,13 +52,14 @@ class LayerStage(Stage):
     def enter(self, note: Note, args: tuple[Any, ...]) -> object:
         if len(args) != ASGI_ARGUMENTS + 1 or not self.outermost(args[0]):
             return None
-        label = LAYERS.get(args[0])
-        if label is None:
-            label = LAYERS.put(args[0], describe_layer(args[0], self.where))
-        return self.begin(note, label)
+        known = LAYERS.found.get(id(args[0]))
+        if known is not None:
+            return self.begin(note, known[1])
+        label = describe_layer(args[0], self.where)
+        return self.begin(note, LAYERS.put(args[0], label))
 
     def begin(self, note: Note, label: tuple[str, int | None]) -> object:
-        trail = trail_of(note)
+        trail = note.trail or trail_of(note)
         depth = trail.depth
         note(MiddlewareEnter, label[1], label[0], depth)
         trail.depth = depth + 1
@@ -66,7 +67,7 @@ class LayerStage(Stage):
 
     def leave(self, note: Note, token: Any, result: object) -> None:
         name, where, depth = token
-        trail = trail_of(note)
+        trail = note.trail or trail_of(note)
         trail.depth = depth
         # Whatever was raised further in was dealt with: the next exception
         # may get the same id.
@@ -218,7 +219,7 @@ class ResponseStage(Stage):
         if not self.outermost(response):
             return None
         own = attributes(response)
-        trail = trail_of(note)
+        trail = note.trail or trail_of(note)
         if trail.redirecting and isinstance(response, RedirectResponse):
             trail.redirecting = False
             for name, value in own.get("raw_headers", ()):
@@ -338,11 +339,12 @@ class CallStage(Stage):
         }
 
     def enter(self, note: Note, args: tuple[Any, ...]) -> object:
-        role = ROLES.get(args[0])
-        if role is None:
-            # Made by the app itself while it served a request.
+        known = ROLES.found.get(id(args[0]))
+        if known is not None:
+            stage = self.stages[known[1]]
+        else:  # made by the app itself while it served a request
             role = _class_roles.get(type(args[0]), "middleware")
-        stage = self.stages[role]
+            stage = self.stages[role]
         token = stage.enter(note, args)
         return None if token is None else (stage, token)
 

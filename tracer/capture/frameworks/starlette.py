@@ -58,7 +58,9 @@ BUILT: Memo[bool] = Memo()
 class StarletteStage(Stage):
     """`Starlette.__call__`: where a trace may begin, and an app is entered."""
 
-    def around(self, made: Callable[..., Any]) -> Callable[..., Any]:
+    def make(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        made = super().make(call)
+
         @functools.wraps(made)
         async def traced(app: Any, *args: Any, **kwargs: Any) -> Any:
             serve = WATCHED.get(app)
