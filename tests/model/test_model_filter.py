@@ -16,7 +16,7 @@ def request(**changes: object) -> Request:
         method="GET",
         path="/items/42",
         status=404,
-        route="/items/{id}",
+        route="GET /items/{id}",
     )
     return replace(plain, **changes)
 

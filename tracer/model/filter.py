@@ -86,7 +86,14 @@ class Filter:
 
 
 def _request_value(request: Request, key: str) -> object:
-    return request.number if key == "req" else getattr(request, key)
+    match key:
+        case "req":
+            return request.number
+        case "route":
+            # A route's name begins with its methods, and has a blank then.
+            return request.route.rpartition(" ")[2]
+        case _:
+            return getattr(request, key)
 
 
 def _is_known(request: Request, key: str) -> bool:

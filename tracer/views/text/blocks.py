@@ -60,9 +60,10 @@ class Judge:
             key: The block's.
             ended: Nothing more will come, so it must be known now.
         """
+        if key == SERVER:
+            return True  # which of its lines, is asked of each of them
         request = self._trace.requests.get(key)
-        if request is None:
-            # The server itself, or a connection that never asked anything.
+        if request is None:  # a connection that never asked anything
             return not self._chosen.requests
         if ended:
             return self._chosen.wants_request(request)

@@ -92,7 +92,8 @@ class Tally:
         parts += [f"{name} {n}" for name, n in sorted(self.statuses.items())]
         yield page.heading(f"{words.requests} {total}", "", 0)
         if parts:
-            yield "  " + " · ".join(parts)
+            for line in page.wrapped(" · ".join(parts), used=2):
+                yield f"  {line}"
         if total > 1 and self.slowest:
             yield f"  {words.slowest}:"
             for lasted, _, name in sorted(self.slowest, reverse=True):
@@ -127,4 +128,5 @@ def findings(
         yield "  " + w.more.format(len(found) - FINDINGS)
     if trace.server.dropped:
         said = w.dropped.format(trace.server.dropped)
-        yield page.paint(f"✗ {said}", STYLES["bad"])
+        for line in page.wrapped(f"✗ {said}"):
+            yield page.paint(line, STYLES["bad"])

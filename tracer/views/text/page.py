@@ -23,6 +23,10 @@ TIGHT = 60
 """Columns below which the turns have no column."""
 RULE = 80
 """Columns of a heading where there is no terminal."""
+KIND = 20
+"""Columns of the kind; only the lifespan's have longer ones."""
+LONGEST_KIND = 40
+"""Characters of a kind that are shown: an unknown one may be anything."""
 LEAST = 20
 """Columns that a sentence gets in any case."""
 
@@ -146,9 +150,9 @@ class Page:
         """A line across the page that says whose the next lines are."""
         width = min(self.width or RULE, ROOMY)
         room = width - cell_len(aside) - 6
-        if self.width is not None and cell_len(text) > room:
+        if self.width is not None and cell_len(text) > room - 2:
             # A target may be long; in a pipe it is given whole.
-            text = set_cell_size(text, max(room - 1, 1)).rstrip() + "…"
+            text = set_cell_size(text, max(room - 3, 1)).rstrip() + "…"
         rule = "━" * max(room - cell_len(text), 2)
         painted = self.label(text, req)
         left, right = (
@@ -170,11 +174,19 @@ class Page:
         for text, style in self._columns(row, width, begins=begins):
             painted.append(self.paint(text, style))
             used += cell_len(text)
+        inset = row.level * (2 if width is None or width >= ROOMY else 1)
+        if width is not None:
+            inset = min(inset, max(width - used - LEAST - 2, 0))
+        tone = TONES.get(row.glyph)
+        style = STYLES[tone or row.layer]
+        painted.append(" " * inset + self.paint(f"{row.glyph} ", style))
+        used += inset + 2
         first, *rest = self.wrapped(row.text, used)
-        tone = self._tone(row)
-        yield "".join(painted) + self.paint(first, tone)
+        quiet = "dim" if row.depth is Depth.EVENTS else "plain"
+        style = STYLES[tone or quiet]
+        yield "".join(painted) + self.paint(first, style)
         for more in rest:
-            yield " " * used + self.paint(more, tone)
+            yield " " * used + self.paint(more, style)
 
     def _columns(
         self, row: Row, width: int | None, *, begins: bool
@@ -184,17 +196,5 @@ class Page:
             style = STYLES["bold" if begins else "dim"]
             yield f" {row.turn:>4} {mark if row.turn else ' '}", style
         yield f" {row.ms:>8}  ", STYLES["dim"]
-        layer = STYLES[row.layer]
         if width is None or width >= WIDE:
-            yield f"{row.kind:<19} ", layer
-        step = 2 if width is None or width >= ROOMY else 1
-        yield " " * (row.level * step), STYLES["plain"]
-        tone = TONES.get(row.glyph)
-        yield f"{row.glyph} ", STYLES[tone] if tone else layer
-
-    @staticmethod
-    def _tone(row: Row) -> Style:
-        tone = TONES.get(row.glyph)
-        if tone is not None:
-            return STYLES[tone]
-        return STYLES["dim" if row.depth is Depth.EVENTS else "plain"]
+            yield f"{row.kind[:LONGEST_KIND]:<{KIND}} ", STYLES[row.layer]

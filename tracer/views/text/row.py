@@ -33,6 +33,9 @@ LEVELS = {
 }
 """Indentation by layer, 0 being the loop's; from APP on plus the rings."""
 
+DEEPEST = 40
+"""Levels that are shown as such: a depth in a recording may be anything."""
+
 BAD = frozenset(
     {
         "app.exception",
@@ -116,7 +119,7 @@ class Walk:
             case _:
                 pass
         if part is not None:
-            self.level = LEVELS[part] + self._rings(part)
+            self.level = min(LEVELS[part] + self._rings(part), DEEPEST)
         if isinstance(record, MiddlewareExit):
             self.inner = record.depth - 1
         return self.level
@@ -153,11 +156,15 @@ def milliseconds(ns: int) -> str:
     return f"{ns / 1_000_000:.3f}"
 
 
+TURN = 6
+"""Characters that a turn, or another thread's name, has at most."""
+
+
 def turn_of(record: Record) -> str:
     """The loop's turn, or who else was at work: `w3` is worker-3."""
     if record.thread != "loop":
         name, _, number = record.thread.partition("-")
-        return safe(name[:1] + number)
+        return safe(name[:1] + number)[:TURN]
     return "" if record.turn is None else str(record.turn)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from tracer.events.log import Record
 from tracer.model.depth import Depth, depth_of
 from tracer.model.filter import Filter
+from tracer.model.findings import Finding
 from tracer.model.requests import OVER, Request
 from tracer.model.safe import safe
 from tracer.model.trace import Trace
@@ -20,6 +21,9 @@ from tracer.views.text.ending import Tally, findings, footer
 from tracer.views.text.page import STYLES, Page
 from tracer.views.text.row import Row, Walk, row_of
 from tracer.views.text.words import Words
+
+WALKS = 1_000
+"""Requests whose way is remembered, those under way aside."""
 
 ALWAYS = frozenset({"dropped"})
 """Kinds that no filter hides."""
@@ -70,10 +74,13 @@ class Story:
         if not self._live and header is not None:
             kind = words.recorded.format(header.started)
         line = f"asgi-trace · {safe(title)} · {safe(kind)}"
-        self._lines.insert(0, self._page.paint(line, STYLES["bold"]))
-        self._lines[1:1] = [
-            self._page.paint(each, STYLES["dim"])
-            for each in self._page.wrapped(words.columns)
+        page = self._page
+        self._lines[:0] = [
+            *(page.paint(each, STYLES["bold"]) for each in page.wrapped(line)),
+            *(
+                page.paint(each, STYLES["dim"])
+                for each in page.wrapped(words.columns)
+            ),
         ]
 
     def take(self, records: Sequence[Record], *, ended: bool) -> None:
@@ -108,15 +115,16 @@ class Story:
             wanted = self._judge(request.number, ended=True)
             if wanted and request.outcome not in OVER:
                 self._tally.add(request)
-        found = [
-            each
-            for each in self._trace.findings
-            if self._judge(each.req or SERVER, ended=True)
-        ]
+        found = [each for each in self._trace.findings if self._wants(each)]
         page, words = self._page, self._words
         self._lines += ["", *self._tally.lines(page, words)]
         self._lines += findings(found, self._trace, page, self._say, words)
         self.write()
+
+    def _wants(self, finding: Finding) -> bool:
+        if finding.req is None:
+            return not self._chosen.requests
+        return bool(self._judge(finding.req, ended=True))
 
     # One block
 
@@ -139,8 +147,12 @@ class Story:
             self._tally.add(request)
             if walk.headed and not self._chosen.events:
                 yield from self._footer(request)
-        if block.key != SERVER and self._trace.is_finished(block.key):
-            self._walks.pop(block.key, None)
+        if len(self._walks) > WALKS:
+            self._walks = {
+                key: each
+                for key, each in self._walks.items()
+                if key == SERVER or not self._trace.is_finished(key)
+            }
 
     def _walk(self, block: Block, request: Request | None) -> Walk:
         walk = self._walks.get(block.key)
