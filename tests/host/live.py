@@ -146,8 +146,20 @@ def wait_gone(pid: int) -> None:
 
 
 def assert_free(port: int) -> None:
-    """Somebody else can listen there now."""
-    with socket.socket() as sock:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind(("127.0.0.1", port))
-        sock.listen()
+    """Somebody else can listen there, at once or a moment later.
+
+    A process that was killed is a zombie before its last thread has let go
+    of its files.
+    """
+    deadline = time.monotonic() + 2
+    while True:
+        with socket.socket() as sock:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                sock.bind(("127.0.0.1", port))
+                sock.listen()
+            except OSError:
+                assert time.monotonic() < deadline, f"port {port} is taken"
+                time.sleep(0.02)
+            else:
+                return

@@ -8,6 +8,7 @@ hold up the other, nor the program.
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from time import get_clock_info, monotonic_ns
 
@@ -158,25 +159,26 @@ class Writer:
             seq += 1
             force_setattr(event, "seq", seq)
             if event.t < newest:
-                self._put_right(event, records[:index])
+                self._put_right(index, records)
             else:
                 newest = event.t
         self._newest = newest
         self._seq = seq
 
-    def _put_right(self, event: Event, before: list[Event]) -> None:
+    def _put_right(self, index: int, records: list[Event]) -> None:
         """Let time not run backwards within one thread.
 
         Usually the earlier one is another thread's, and that is as it is.
         But a signal handler may speak between another event's stamp and its
         emission; then the later record takes the time of the earlier.
         """
-        for other in (*reversed(before), *reversed(self._before)):
+        event = records[index]
+        here = (records[at] for at in range(index - 1, -1, -1))
+        for other in chain(here, reversed(self._before)):
             if other.thread == event.thread:
                 if event.t < other.t:
                     force_setattr(event, "t", other.t)
                 return
-        assert event.t >= 0
 
     def _sources(self, t: int) -> list[Event]:
         """Describe the places that are new, as records for the next batch.
