@@ -229,7 +229,8 @@ def _left(request: Request, _: ClientDisconnected) -> Request:
 
 def _refused(request: Request, record: H11Error) -> Request:
     if request.number > 0:
-        return request  # the garbage is in a body; the app was called
+        # The garbage is in its body: the app was called, and goes on.
+        return replace(request, status=request.status or record.status)
     return replace(
         request,
         status=record.status,

@@ -10,7 +10,7 @@ from tracer.model.requests import Outcome, Request
 from tracer.model.trace import Trace
 from tracer.views.explain import Explanations
 from tracer.views.text.page import STYLES, Page
-from tracer.views.text.row import milliseconds, sentence
+from tracer.views.text.row import label_of, milliseconds, sentence
 from tracer.views.text.words import Words
 
 SLOWEST = 3
@@ -115,9 +115,7 @@ def findings(
     if found:
         yield page.heading(f"{w.findings} {len(found)}", "", 0)
     for each in found[:FINDINGS]:
-        label = "srv" if each.req is None else f"#{each.req}"
-        if each.req is not None and each.req < 0:
-            label = f"c{-each.req}"
+        label = label_of(each.req or 0)
         error = each.severity is Severity.ERROR
         line = page.fit(
             f"  {'✗' if error else '!'} {label:<4} "

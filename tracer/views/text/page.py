@@ -141,12 +141,12 @@ class Page:
             return text
         return style.render(text, color_system=ColorSystem.STANDARD)
 
-    def label(self, text: str, req: int) -> str:
-        """A request's label in its own colour."""
-        style = LABELS[req % len(LABELS)] if req else STYLES["server"]
+    def label(self, text: str, key: int) -> str:
+        """A request's label in its own colour, a connection's likewise."""
+        style = LABELS[key % len(LABELS)] if key else STYLES["server"]
         return self.paint(text, style)
 
-    def heading(self, text: str, aside: str, req: int) -> str:
+    def heading(self, text: str, aside: str, key: int) -> str:
         """A line across the page that says whose the next lines are."""
         width = min(self.width or RULE, ROOMY)
         room = width - cell_len(aside) - 6
@@ -154,7 +154,7 @@ class Page:
             # A target may be long; in a pipe it is given whole.
             text = set_cell_size(text, max(room - 3, 1)).rstrip() + "…"
         rule = "━" * max(room - cell_len(text), 2)
-        painted = self.label(text, req)
+        painted = self.label(text, key)
         left, right = (
             self.paint("━━", STYLES["dim"]),
             self.paint(f"{rule} {aside}" if aside else rule, STYLES["dim"]),
@@ -169,7 +169,7 @@ class Page:
             begins: Whether its turn begins with it.
         """
         width = self.width
-        painted = [self.label(f"{row.label:<4}", row.req)]
+        painted = [self.label(f"{row.label:<4}", row.key)]
         used = max(cell_len(row.label), 4)
         for text, style in self._columns(row, width, begins=begins):
             painted.append(self.paint(text, style))

@@ -28,8 +28,8 @@ LEVELS = {
     Part.CYCLE: 3,
     Part.APP: 4,
     Part.MIDDLEWARE: 5,
-    Part.ROUTER: 6,
-    Part.ENDPOINT: 7,
+    Part.ROUTER: 5,
+    Part.ENDPOINT: 6,
 }
 """Indentation by layer, 0 being the loop's; from APP on plus the rings."""
 
@@ -63,7 +63,7 @@ class Row:
 
     Attributes:
         label: Whose: `#7`, `c3`, or `srv` for the server itself.
-        req: The request's number, for its colour; 0: the server's.
+        key: Of its block, for its colour; 0: the server's.
         turn: Of the loop; the worker's or client's name in another thread.
         ms: Milliseconds since the request's first event.
         level: Indentation.
@@ -75,7 +75,7 @@ class Row:
     """
 
     label: str
-    req: int
+    key: int
     turn: str
     ms: str
     level: int
@@ -168,21 +168,28 @@ def turn_of(record: Record) -> str:
     return "" if record.turn is None else str(record.turn)
 
 
+def label_of(key: int) -> str:
+    """`#7` for a request, `c3` for a connection, `srv` for the server."""
+    if key == 0:
+        return "srv"
+    return f"#{key}" if key > 0 else f"c{-key}"
+
+
 def row_of(
-    record: Record, label: str, level: int, start: int, say: Explanations
+    record: Record, key: int, level: int, start: int, say: Explanations
 ) -> Row:
     """Make the row of one record.
 
     Args:
         record: An event, its texts safe.
-        label: Whose it is.
+        key: Whose it is: a request's number, a connection's, negative, or 0.
         level: Its indentation, by its request's `Walk`.
         start: The `t` that time is counted from.
         say: Who makes the sentence.
     """
     return Row(
-        label=label,
-        req=record.req or 0,
+        label=label_of(key),
+        key=key,
         turn=turn_of(record),
         ms=milliseconds(record.t - start),
         level=level,

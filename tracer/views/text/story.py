@@ -19,7 +19,7 @@ from tracer.views.text.blocks import (
 )
 from tracer.views.text.ending import Tally, findings, footer
 from tracer.views.text.page import STYLES, Page
-from tracer.views.text.row import Row, Walk, row_of
+from tracer.views.text.row import Row, Walk, label_of, row_of
 from tracer.views.text.words import Words
 
 WALKS = 1_000
@@ -172,11 +172,10 @@ class Story:
             start = request.times.arrived
         elif block.key != SERVER:
             start = block.records[0].t
-        label = label_of(block.key)
         for record in block.records:
             level = walk.step(record)
             if self._shows(record, block.key):
-                yield row_of(record, label, level, start, self._say)
+                yield row_of(record, block.key, level, start, self._say)
 
     def _shows(self, record: Record, key: int) -> bool:
         if record.kind in ALWAYS:
@@ -219,10 +218,3 @@ class Story:
         ):
             yield self._page.label(f"{label}{line}", request.number)
             label = " " * len(label)
-
-
-def label_of(key: int) -> str:
-    """`#7` for a request, `c3` for a connection, `srv` for the server."""
-    if key == SERVER:
-        return "srv"
-    return f"#{key}" if key > 0 else f"c{-key}"
