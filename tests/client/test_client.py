@@ -307,6 +307,7 @@ def test_no_other_machine_is_talked_to(
 def client(*arguments: str) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
         [sys.executable, "-m", "tracer.client", *arguments],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -363,6 +364,22 @@ def test_a_signal_ends_it_at_once_and_quietly(
             out, err = process.communicate(timeout=10)
 
     assert (process.returncode, out, err) == (-number, "", "")
+
+
+def test_it_ends_with_the_one_who_holds_its_standard_input(
+    tmp_path: Path,
+) -> None:
+    script = tmp_path / "script.toml"
+    script.write_text(SCRIPT)
+    with Peer([OK]) as peer:
+        arguments = ["--url", peer.url, "--pace", "600", "-v", "--until-eof"]
+        arguments += ["--script", str(script), "--name", "long"]
+        with client(*arguments) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "GET /1 200 2 bytes\n"
+            out, err = process.communicate(timeout=10)  # closes its input
+
+    assert (process.returncode, out, err) == (0, "", "")
 
 
 def test_a_server_that_is_gone_is_one_sentence() -> None:

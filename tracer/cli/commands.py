@@ -72,8 +72,8 @@ def demo(options: Namespace) -> int:
         port=options.port,
         **_recording(options),
     )
-    pace = ("--pace", DEMO_PACE[options.view])
-    return _live(options, LiveFeed("demo", told.line(), client=pace))
+    client = ("--until-eof", "--pace", DEMO_PACE[options.view])
+    return _live(options, LiveFeed("demo", told.line(), client=client))
 
 
 def replay(options: Namespace) -> int:

@@ -2,8 +2,10 @@
 
 import argparse
 import ipaddress
+import os
 import signal
 import sys
+import threading
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -30,6 +32,8 @@ def main(arguments: list[str] | None = None) -> int:
         steps = load(options.script, options.name)
     except (ValueError, ScriptError) as error:
         return _say_error(error, USAGE)
+    if options.until_eof:
+        threading.Thread(target=_end_with_input, daemon=True).start()
     player = Player(
         address,
         unit=options.pace,
@@ -81,8 +85,20 @@ def _parser() -> argparse.ArgumentParser:
         help="the file with the steps (default: the demo's)",
     )
     add("--name", default="demo", help="which script of the file")
+    add(
+        "--until-eof",
+        action="store_true",
+        help="end at once when standard input does: its writer is gone",
+    )
     add("-v", "--verbose", action="store_true", help="print each answer")
     return parser
+
+
+def _end_with_input() -> None:
+    # However a parent ends, kill -9 included, its end of our pipe is closed.
+    while os.read(0, 4096):
+        pass
+    os._exit(0)
 
 
 def _seconds(text: str) -> float:
