@@ -7,6 +7,7 @@ the file that ASGI_TRACE_KINDS names.
 
 import functools
 import json
+import logging
 import os
 from collections import Counter
 from collections.abc import Callable
@@ -48,8 +49,16 @@ def given(init: Callable[..., None]) -> Callable[..., None]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    logging.getLogger("asgi_trace").addHandler(Faults())
     Starlette.__init__ = after(Starlette.__init__)  # type: ignore[method-assign]
     TestClient.__init__ = given(TestClient.__init__)  # type: ignore[method-assign]
+
+
+class Faults(logging.Handler):
+    """Counts what the tracer logs of its own failures."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        kinds["FAULT"] += 1
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterable
 from pathlib import Path
 from types import CodeType, FunctionType, MethodType
+from typing import Any, cast
 
 DEPTH = 20
 """How many wrappers are looked through; a cycle of them ends there."""
@@ -50,28 +51,31 @@ def code_of(thing: object) -> CodeType | None:
     `getattr` would run code of the user's own (proxies, properties, a greedy
     `__getattr__`).
     """
+    found: Any = thing
     for _ in range(DEPTH):
-        match thing:
-            case CodeType():
-                return thing
-            case MethodType():
-                thing = thing.__func__
-            case FunctionType():
-                wrapped = thing.__dict__.get("__wrapped__")
-                if wrapped is None:
-                    return thing.__code__
-                thing = wrapped
-            case functools.partial():
-                thing = thing.func
-            case staticmethod() | classmethod():
-                thing = thing.__func__
-            case type():
-                init = inspect.getattr_static(thing, "__init__", None)
-                return init.__code__ if type(init) is FunctionType else None
-            case _:
-                call = inspect.getattr_static(type(thing), "__call__", None)
-                return call.__code__ if type(call) is FunctionType else None
+        # Not isinstance: it asks an object for its `__class__`, which may be
+        # the user's code too.
+        kind = type(found)
+        if kind is CodeType:
+            return cast("CodeType", found)
+        if kind is FunctionType:
+            wrapped = found.__dict__.get("__wrapped__")
+            if wrapped is None:
+                return cast("CodeType", found.__code__)
+            found = wrapped
+        elif kind in (MethodType, staticmethod, classmethod):
+            found = found.__func__
+        elif issubclass(kind, functools.partial):
+            found = _FUNC.__get__(found)
+        else:
+            name = "__init__" if issubclass(kind, type) else "__call__"
+            owner = found if issubclass(kind, type) else kind
+            call = inspect.getattr_static(owner, name, None)
+            return call.__code__ if type(call) is FunctionType else None
     return None
+
+
+_FUNC: Any = functools.partial.__dict__["func"]
 
 
 class Places:

@@ -8,6 +8,7 @@ import pytest
 
 import tracer
 from tracer.capture.frameworks import uninstrument
+from tracer.capture.frameworks.trail import _faults
 from tracer.events import Event
 
 with warnings.catch_warnings():
@@ -32,10 +33,19 @@ RINGS = {
 
 
 @pytest.fixture(autouse=True)
-def as_it_was() -> Iterator[None]:
-    """The frameworks without us, after each test; imported to take effect."""
+def as_it_was(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The frameworks without us, after each test; imported to take effect.
+
+    What is wrong with us goes to the log, so the log must be empty, unless
+    the test itself looks at it.
+    """
+    looked_at = "caplog" in request.fixturenames
+    log = request.getfixturevalue("caplog")
+    _faults.clear()
     yield
     uninstrument()
+    if not looked_at:
+        assert [e.message for e in log.records if e.name == "asgi_trace"] == []
 
 
 class Seen:

@@ -19,7 +19,8 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Match, Mount, Route, Router
 
 import tracer
-from tracer.capture.frameworks import uninstrument
+from tracer.capture.frameworks import threads, uninstrument
+from tracer.capture.frameworks.stages import EndpointStage
 
 
 async def home(request: Request) -> Response:
@@ -263,6 +264,10 @@ class Hostile:
         raise RuntimeError("asked for its truth")
 
     @property
+    def __class__(self) -> Any:
+        raise RuntimeError("asked for its class")
+
+    @property
     def database(self) -> None:
         raise RuntimeError("opened")
 
@@ -303,3 +308,27 @@ def test_a_served_object_may_be_hostile_too() -> None:
         "response.call PlainTextResponse 200",
         "app.exit Hostile",
     ]
+
+
+def test_a_fault_of_our_own_reaches_the_log_and_not_the_app(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*args: Any) -> None:
+        raise RuntimeError("ours")
+
+    seen = Seen(Starlette(routes=[Route("/", sync)]))
+    for method in ("enter", "leave"):
+        monkeypatch.setattr(EndpointStage, method, broken)
+    monkeypatch.setattr(threads, "name_of", broken)
+    for _ in range(2):
+        story = seen.inner("/")
+
+    assert seen.response.text == "sync"
+    assert story == [
+        "router.enter http / 1",
+        "route.match GET / FULL 1",
+        "route.handle GET /",
+        "response.call PlainTextResponse 200",
+    ]
+    assert {each.name for each in caplog.records} == {"asgi_trace"}
+    assert len(caplog.records) == 1, "once for each place that fails"

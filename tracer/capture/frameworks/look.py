@@ -19,7 +19,7 @@ from types import (
     MethodType,
     TracebackType,
 )
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeGuard, TypeVar
 
 T = TypeVar("T")
 
@@ -73,6 +73,15 @@ class Memo(Generic[T]):
         self.found.clear()
 
 
+def is_a(thing: object, kinds: type[T] | tuple[type[T], ...]) -> TypeGuard[T]:
+    """As isinstance, but by the type alone.
+
+    isinstance also asks the object for its `__class__`, which may be a
+    property of the user's.
+    """
+    return issubclass(type(thing), kinds)
+
+
 def attributes(thing: object) -> dict[str, Any]:
     """Give the instance's own dict, or an empty one.
 
@@ -87,21 +96,27 @@ def attributes(thing: object) -> dict[str, Any]:
 
 def name_of(thing: object) -> str:
     """Give a callable's name as its author wrote it: `Items.get`, `home`."""
-    for _ in range(20):
-        match thing:
-            case MethodType():
-                thing = thing.__func__
-            case functools.partial():
-                thing = thing.func
-            case FunctionType():
-                return thing.__qualname__.rpartition(".<locals>.")[2]
-            case BuiltinFunctionType():
-                return thing.__name__
-            case type():
-                return thing.__name__
-            case _:
-                break
-    return type(thing).__name__
+    thing = unpartial(thing)
+    kind = type(thing)
+    if kind is MethodType:
+        thing = unpartial(thing.__func__)  # type: ignore[attr-defined]
+        kind = type(thing)
+    if kind is FunctionType:
+        name: str = thing.__qualname__  # type: ignore[attr-defined]
+        return name.rpartition(".<locals>.")[2]
+    if kind is BuiltinFunctionType or issubclass(kind, type):
+        return thing.__name__  # type: ignore[attr-defined,no-any-return]
+    return kind.__name__
+
+
+def unpartial(thing: object) -> Any:
+    """Give what stands in a partial, however deep."""
+    while is_a(thing, functools.partial):
+        thing = _FUNC.__get__(thing)
+    return thing
+
+
+_FUNC: Any = functools.partial.__dict__["func"]
 
 
 def layer_name(thing: object) -> str:
@@ -109,9 +124,8 @@ def layer_name(thing: object) -> str:
 
     `def timing(app)` with its inner `async def wrapped` is called `timing`.
     """
-    while isinstance(thing, functools.partial):
-        thing = thing.func
-    if isinstance(thing, FunctionType):
+    thing = unpartial(thing)
+    if is_a(thing, FunctionType):
         before, inside, _ = thing.__qualname__.rpartition(".<locals>.")
         if inside and thing.__closure__:
             return before.rpartition(".<locals>.")[2]
@@ -133,6 +147,8 @@ def file_of(code: CodeType) -> str:
 
 
 _TRACEBACK: Any = BaseException.__dict__["__traceback__"]
+_STRERROR: Any = OSError.__dict__["strerror"]
+_FILENAME: Any = OSError.__dict__["filename"]
 _ARGS: Any = BaseException.__dict__["args"]
 
 
@@ -156,9 +172,10 @@ def message_of(error: BaseException) -> str:
     own = attributes(error)
     if type(own.get("status_code")) is int and type(own.get("detail")) is str:
         return f"{own['status_code']}: {own['detail']}"
-    if isinstance(error, OSError) and type(error.strerror) is str:
-        file = error.filename
-        return error.strerror + (f": {file}" if type(file) is str else "")
+    if is_a(error, OSError):
+        reason, file = _STRERROR.__get__(error), _FILENAME.__get__(error)
+        if type(reason) is str:
+            return reason + (f": {file}" if type(file) is str else "")
     return ", ".join(str(each) for each in args if type(each) in PLAIN)
 
 
@@ -213,7 +230,7 @@ def find(
         thing = way[1]
         if wanted(thing):
             return _steps(way)
-        if id(thing) in seen or isinstance(thing, LEAVES):
+        if id(thing) in seen or is_a(thing, LEAVES):
             continue
         seen.add(id(thing))
         ways += [(*step, way) for step in reversed(list(_references(thing)))]
@@ -229,25 +246,23 @@ def _steps(way: Any) -> list[Step]:
 
 
 def _references(thing: Any) -> Iterator[Step]:
-    match thing:
-        case MethodType():
-            yield None, thing.__self__
-        case functools.partial():
-            for at, each in enumerate(thing.args):
-                yield Slot(functools.partial(_rebuild, thing, at)), each
-            for name, each in thing.keywords.items():
-                yield Slot(functools.partial(_set_key, thing, name)), each
-            yield None, thing.func
-        case FunctionType():
-            for cell in thing.__closure__ or ():
-                yield from _content(cell)
-        case type():
-            return
-        case _:
-            own = attributes(thing)
-            for name in sorted(own, key=_usual):
-                yield Slot(functools.partial(_set, thing, name)), own[name]
-            yield from _slots(thing)
+    kind = type(thing)
+    if kind is MethodType:
+        yield None, thing.__self__
+    elif issubclass(kind, functools.partial):
+        for at, each in enumerate(thing.args):
+            yield Slot(functools.partial(_rebuild, thing, at)), each
+        for name, each in thing.keywords.items():
+            yield Slot(functools.partial(_set_key, thing, name)), each
+        yield None, thing.func
+    elif kind is FunctionType:
+        for cell in thing.__closure__ or ():
+            yield from _content(cell)
+    elif not issubclass(kind, type):
+        own = attributes(thing)
+        for name in sorted(own, key=_usual):
+            yield Slot(functools.partial(_set, thing, name)), own[name]
+        yield from _slots(thing)
 
 
 def _usual(name: object) -> int:

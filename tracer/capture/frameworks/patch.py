@@ -11,8 +11,8 @@ from collections.abc import Callable
 from types import FunctionType, MethodType
 from typing import Any, ClassVar
 
-from tracer.capture.frameworks.look import Memo
-from tracer.capture.frameworks.trail import raised
+from tracer.capture.frameworks.look import Memo, unpartial
+from tracer.capture.frameworks.trail import fault, raised
 from tracer.capture.probe import CURRENT, Note
 from tracer.capture.sources import place
 
@@ -104,21 +104,21 @@ STANDS_FOR: Memo[Callable[..., Any]] = Memo()
 
 def is_ours(thing: object) -> bool:
     """Say whether a function came from `wrap`."""
-    return isinstance(thing, FunctionType) and thing.__code__ in OURS
+    return type(thing) is FunctionType and thing.__code__ in OURS
 
 
 def _wrap_coroutine(call: Callable[..., Any], stage: Stage) -> Any:
     @_like(call)
     async def traced(*args: Any, **kwargs: Any) -> Any:
         note = CURRENT.get()
-        if note is None or (token := stage.enter(note, args)) is None:
+        if note is None or (token := enter(stage, note, args)) is None:
             return await call(*args, **kwargs)
         try:
             result = await call(*args, **kwargs)
         except BaseException as error:
-            stage.fail(note, token, error)
+            fail(stage, note, token, error)
             raise
-        stage.leave(note, token, result)
+        leave(stage, note, token, result)
         return result
 
     return traced
@@ -128,14 +128,14 @@ def _wrap_function(call: Callable[..., Any], stage: Stage) -> Any:
     @_like(call)
     def traced(*args: Any, **kwargs: Any) -> Any:
         note = CURRENT.get()
-        if note is None or (token := stage.enter(note, args)) is None:
+        if note is None or (token := enter(stage, note, args)) is None:
             return call(*args, **kwargs)
         try:
             result = call(*args, **kwargs)
         except BaseException as error:
-            stage.fail(note, token, error)
+            fail(stage, note, token, error)
             raise
-        stage.leave(note, token, result)
+        leave(stage, note, token, result)
         return result
 
     return traced
@@ -146,34 +146,55 @@ def _wrap_awaitable(call: Callable[..., Any], stage: Stage) -> Any:
         try:
             answer = await result
         except BaseException as error:
-            stage.fail(note, token, error)
+            fail(stage, note, token, error)
             raise
-        stage.leave(note, token, answer)
+        leave(stage, note, token, answer)
         return answer
 
     @_like(call)
     def traced(*args: Any, **kwargs: Any) -> Any:
         note = CURRENT.get()
-        if note is None or (token := stage.enter(note, args)) is None:
+        if note is None or (token := enter(stage, note, args)) is None:
             return call(*args, **kwargs)
         try:
             result = call(*args, **kwargs)
         except BaseException as error:
-            stage.fail(note, token, error)
+            fail(stage, note, token, error)
             raise
         return last(note, token, result)
 
     return traced
 
 
+def enter(stage: Stage, note: Note, args: tuple[Any, ...]) -> Any:
+    """Begin a stage. Whatever goes wrong with us, the app goes on."""
+    try:
+        return stage.enter(note, args)
+    except Exception:  # noqa: BLE001 - the app must not have it
+        fault()
+        return None
+
+
+def leave(stage: Stage, note: Note, token: Any, result: object) -> None:
+    """End a stage that returned."""
+    try:
+        stage.leave(note, token, result)
+    except Exception:  # noqa: BLE001 - the app must not have it
+        fault()
+
+
+def fail(stage: Stage, note: Note, token: Any, error: BaseException) -> None:
+    """End a stage that raised."""
+    try:
+        stage.fail(note, token, error)
+    except Exception:  # noqa: BLE001 - the app must not have it
+        fault()
+
+
 def _like(call: Callable[..., Any]) -> Callable[[Any], Any]:
     """As functools.wraps, but reading a partial or an instance is safe."""
-    if isinstance(call, FunctionType):
-        return functools.wraps(call)
-    inner = call
-    while isinstance(inner, functools.partial):
-        inner = inner.func
-    if isinstance(inner, FunctionType):
+    inner = unpartial(call)
+    if type(inner) is FunctionType:
         return functools.wraps(inner)
 
     def same(made: Any) -> Any:

@@ -30,6 +30,7 @@ from tracer.capture.frameworks.look import (
     Step,
     attributes,
     find,
+    is_a,
 )
 from tracer.capture.frameworks.patch import (
     Stage,
@@ -96,19 +97,19 @@ def label_in(route: object, scope: Scope) -> str:
 def _describe(route: object) -> str:
     own = attributes(route)
     path = own.get("path", own.get("host"))
-    text = path if isinstance(path, str) else ""
+    text = path if is_a(path, str) else ""
     included = own.get("include_context")
     if included is not None:  # FastAPI's include_router
         prefix = attributes(included).get("prefix", "")
         prefix += attributes(own.get("original_router")).get("prefix", "")
         return f"router {prefix}".strip()
-    if isinstance(route, Route) or "methods" in own:
+    if is_a(route, Route) or "methods" in own:
         methods = own.get("methods") or ()
-        named = sorted(each for each in methods if isinstance(each, str))
+        named = sorted(each for each in methods if is_a(each, str))
         if "GET" in named and "HEAD" in named:
             named.remove("HEAD")  # Starlette adds it to every GET
         return f"{','.join(named)} {text}".strip()
-    if isinstance(route, WebSocketRoute):
+    if is_a(route, WebSocketRoute):
         return f"WebSocket {text}"
     return f"{type(route).__name__} {text}".strip()
 
@@ -195,7 +196,7 @@ class HandleStage(Stage):
         names = tuple(map(str, scope.get("path_params", ())))
         note(RouteHandle, self.where, label_in(route, scope), names)
         trail = trail_of(note)
-        trail.serving = isinstance(route, (Route, WebSocketRoute))
+        trail.serving = is_a(route, (Route, WebSocketRoute))
         stage = app[0]
         return stage, stage and stage.enter(note, args[1:])
 
@@ -214,7 +215,7 @@ class HandleStage(Stage):
 
 
 def _is_bare(app: object) -> bool:
-    return isinstance(
+    return is_a(
         app, (FunctionType, MethodType, functools.partial)
     ) and not is_ours(app)
 
@@ -261,7 +262,7 @@ def _bind_again(router: Router, own: dict[str, Any]) -> None:
 
     def is_app(thing: object) -> bool:
         return (
-            isinstance(thing, MethodType)
+            is_a(thing, MethodType)
             and thing.__self__ is router
             and thing.__name__ == "app"
         )
@@ -279,9 +280,9 @@ def _bind_again(router: Router, own: dict[str, Any]) -> None:
         if again is not None and slot is not None:
             slot.write(again)
     default = own.get("default")
-    if isinstance(default, MethodType) and default.__self__ is router:
+    if is_a(default, MethodType) and default.__self__ is router:
         router.default = bind(router, default) or default
-    elif isinstance(default, FunctionType) and not is_ours(default):
+    elif is_a(default, FunctionType) and not is_ours(default):
         router.default = wrap(default, DefaultStage(default))
     elif default is not None and not is_ours(default):
         watch_call(default, "default")
@@ -294,13 +295,13 @@ def prepare_route(route: BaseRoute) -> Stage | None:
         A stage for what `handle` calls, if that is a function that stays.
     """
     app: Any = attributes(route).get("app")
-    if isinstance(route, (Mount, Host)):
+    if is_a(route, (Mount, Host)):
         base = attributes(route).get("_base_app", app)
         watch_mounted(app, base)
         if _is_bare(app):
             is_app = app is base and find(app, is_router) is None
             return (AppFunctionStage if is_app else LayerFunctionStage)(app)
-    elif isinstance(route, (Route, WebSocketRoute)):
+    elif is_a(route, (Route, WebSocketRoute)):
         slot = Slot(functools.partial(setattr, route, "app"))
         way = find(app, _is_endpoint_app)
         if way is None:
@@ -320,17 +321,17 @@ def watch_mounted(app: object, base: object) -> None:
         watch_layers([*way[:-1], *inner[:-1]])
         return
     watch_layers(way[:-1])
-    if not _is_bare(base) and not isinstance(base, type):
+    if not _is_bare(base) and not is_a(base, type):
         watch_call(base, "app")
 
 
 def is_router(thing: object) -> bool:
     """Say whether something is an app that speaks for itself."""
-    return isinstance(thing, (Starlette, Router))
+    return is_a(thing, (Starlette, Router))
 
 
 def _is_endpoint_app(thing: object) -> bool:
-    return isinstance(thing, FunctionType) and thing.__qualname__ in (
+    return is_a(thing, FunctionType) and thing.__qualname__ in (
         "request_response.<locals>.app",
         "websocket_session.<locals>.app",
     )
@@ -350,7 +351,7 @@ def _watch_function(app: FunctionType) -> None:
     held = cell.cell_contents
     if is_ours(held) or _is_fastapis(held):
         return
-    if isinstance(held, functools.partial) and _hops(held):
+    if is_a(held, functools.partial) and _hops(held):
         call = held.args[0]
         if is_ours(call):
             return
@@ -367,7 +368,7 @@ def wrap_async(call: Any) -> Any:
     async def awaited(*args: Any, **kwargs: Any) -> Any:
         return await call(*args, **kwargs)
 
-    plain = isinstance(call, FunctionType)
+    plain = is_a(call, FunctionType)
     return wrap(call if plain else awaited, stage)
 
 
@@ -378,7 +379,7 @@ def _hops(held: functools.partial[Any]) -> bool:
 
 def _is_fastapis(held: object) -> bool:
     """Say whether it is FastAPI's own function around the user's."""
-    return isinstance(held, FunctionType) and held.__qualname__ in (
+    return is_a(held, FunctionType) and held.__qualname__ in (
         "get_request_handler.<locals>.app",
         "get_websocket_app.<locals>.app",
     )
@@ -387,13 +388,13 @@ def _is_fastapis(held: object) -> bool:
 def _watch_raw_endpoint(route: BaseRoute, slot: Slot, app: Any) -> None:
     """Make a class or an instance visible that serves as an ASGI app."""
     base = attributes(route).get("endpoint")
-    while isinstance(base, functools.partial):
+    while is_a(base, functools.partial):
         base = base.func
     way: list[Step] = find(app, lambda thing: thing is base) or []
     if way:
         way[0] = slot, app
         watch_layers(way[:-1])
-    if isinstance(base, type):
+    if is_a(base, type):
         _watch_class(base)
     elif base is not None and not is_router(base):
         watch_call(base, "endpoint")

@@ -17,7 +17,13 @@ from starlette.applications import Starlette
 
 from tracer.capture import sources
 from tracer.capture.frameworks import routes, stack, starlette
-from tracer.capture.frameworks.look import Memo, attributes, file_of, find
+from tracer.capture.frameworks.look import (
+    Memo,
+    attributes,
+    file_of,
+    find,
+    is_a,
+)
 from tracer.capture.frameworks.patch import wrap
 from tracer.capture.frameworks.stages import (
     AppFunctionStage,
@@ -93,10 +99,8 @@ def _receive(note: Note, receive: Receive) -> Receive:
         note(ReceiveCall, where, None)
         message = await receive()
         if type(message) is dict:
-            body = message.get("body", b"")
-            more = bool(message.get("more_body", False))
-            kind = message.get("type")
-            note(ReceiveReturn, where, kind, len(body), more)
+            kind, n, more, _ = _read(message)
+            note(ReceiveReturn, where, kind, n or 0, bool(more))
         return message
 
     return traced
@@ -106,19 +110,32 @@ def _send(note: Note, send: Send) -> Send:
     where = sources.place(send)
 
     async def traced(message: Any) -> None:
-        kind = n = more = status = None
-        if type(message) is dict:
-            kind = message.get("type")
-        if kind == "http.response.start":
-            status = message.get("status")
-        elif kind == "http.response.body":
-            n = len(message.get("body", b""))
-            more = bool(message.get("more_body", False))
-        note(SendCall, where, str(kind), n, more, status)
+        kind, n, more, status = _read(message)
+        note(SendCall, where, kind, n, more, status)
         await send(message)
-        note(SendReturn, where, str(kind))
+        note(SendReturn, where, kind)
 
     return traced
+
+
+Read = tuple[str, int | None, bool | None, int | None]
+
+
+def _read(message: Any) -> Read:
+    """Look at a message: type, bytes of body, more_body, status.
+
+    It may be of any form: the server is to complain of that, not we.
+    """
+    if type(message) is not dict:
+        return "", None, None, None
+    kind, status = message.get("type"), message.get("status")
+    if type(kind) is not str:
+        return "", None, None, None
+    if kind not in ("http.request", "http.response.body"):
+        return kind, None, None, int(status) if is_a(status, int) else None
+    body = message.get("body", b"")
+    n = len(body) if is_a(body, (bytes, bytearray, memoryview, str)) else 0
+    return kind, n, message.get("more_body") is True, None
 
 
 class Served:
@@ -135,7 +152,7 @@ class Served:
         # What stands around a Starlette app is middleware.
         stack.watch_layers(way[:-1])
         self._call = app
-        if isinstance(app, stack.FUNCTIONS):
+        if is_a(app, stack.FUNCTIONS):
             self._call = wrap(app, LayerFunctionStage(app))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
@@ -244,7 +261,7 @@ def watch(app: Any, probe: Probe) -> Any:
     starlette.install()
     Note(probe)(AppSnapshot, None, *starlette.snapshot(app))
     serve = server_for(probe)
-    if isinstance(app, Starlette):
+    if is_a(app, Starlette):
         starlette.watch_class(type(app))
         WATCHED.put(app, serve)
         return app
@@ -272,12 +289,10 @@ def _files(app: object) -> set[str]:
     for name, module in list(sys.modules.items()):
         if name.partition(".")[0] in {"starlette", "fastapi"}:
             files.add(attributes(module).get("__file__"))
-    own = attributes(app)
-    router = own.get("router") if isinstance(app, Starlette) else app
     things: list[object] = [app, type(app)]
-    tried = attributes(router).get("routes") or ()
+    tried, around = starlette.parts(app)
     things += [attributes(each).get("endpoint") for each in tried]
-    for each in own.get("user_middleware") or ():
+    for each in around:
         things.append(attributes(each).get("cls"))
         things.append(attributes(each).get("kwargs", {}).get("dispatch"))
     codes = [sources.code_of(each) for each in things]

@@ -14,6 +14,7 @@ from tracer.capture.frameworks.look import (
     Step,
     attributes,
     find,
+    is_a,
     layer_name,
     name_of,
 )
@@ -25,7 +26,7 @@ from tracer.capture.frameworks.stages import (
     watch_call,
 )
 
-FUNCTIONS = (FunctionType, MethodType, partial)
+FUNCTIONS: tuple[type[Any], ...] = (FunctionType, MethodType, partial)
 
 
 def watch_stack(app: Starlette, stack: object) -> tuple[str, ...]:
@@ -56,14 +57,14 @@ def watch_layers(way: Iterable[Step]) -> tuple[str, ...]:
     names: list[str] = []
     inside_partial = False
     for slot, layer in way:
-        if isinstance(layer, FUNCTIONS):
+        if is_a(layer, FUNCTIONS):
             # What a partial or a bound method stands for is called by it.
             if inside_partial and slot is None:
                 continue
             names.append(layer_name(layer))
             if slot is not None and not is_ours(layer):
                 slot.write(wrap(layer, LayerFunctionStage(layer)))
-            inside_partial = not isinstance(layer, FunctionType)
+            inside_partial = not is_a(layer, FunctionType)
             continue
         if callable_class(layer):
             inside_partial = False
@@ -84,14 +85,14 @@ def callable_class(layer: object) -> bool:
 def watch_handlers(layer: object) -> None:
     """Make the exception handlers visible that a layer holds."""
     own = attributes(layer)
-    if isinstance(layer, ExceptionMiddleware):
+    if is_a(layer, ExceptionMiddleware):
         for name in ("_exception_handlers", "_status_handlers"):
             handlers: dict[Any, Any] = own.get(name, {})
             for key, handler in handlers.items():
                 if not is_ours(handler):
                     stage = HandlerStage(handler, type(layer).__name__)
                     handlers[key] = wrap_handler(handler, stage)
-    elif isinstance(layer, ServerErrorMiddleware):
+    elif is_a(layer, ServerErrorMiddleware):
         handler = own.get("handler")
         if handler is not None and not is_ours(handler):
             stage = HandlerStage(handler, type(layer).__name__, True)
@@ -100,7 +101,7 @@ def watch_handlers(layer: object) -> None:
 
 def wrap_handler(handler: Any, stage: HandlerStage) -> Any:
     """Put a stage around a handler, keeping it sync or async."""
-    if isinstance(handler, FunctionType):
+    if is_a(handler, FunctionType):
         return wrap(handler, stage)
 
     async def awaited(*args: Any) -> Any:
@@ -110,9 +111,9 @@ def wrap_handler(handler: Any, stage: HandlerStage) -> Any:
         return handler(*args)
 
     call = handler
-    while isinstance(call, partial):
+    while is_a(call, partial):
         call = call.func
-    if not isinstance(call, FUNCTIONS):
+    if not is_a(call, FUNCTIONS):
         call = inspect.getattr_static(type(call), "__call__", None)
     is_async = inspect.iscoroutinefunction(call)
     return wrap(awaited if is_async else called, stage)
@@ -124,14 +125,14 @@ def handlers_of(app: Starlette, stack: object) -> tuple[str, ...]:
     for _, layer in way_to_router(app, stack):
         own = attributes(layer)
         by = type(layer).__name__
-        if isinstance(layer, ServerErrorMiddleware) and own.get("handler"):
+        if is_a(layer, ServerErrorMiddleware) and own.get("handler"):
             keys = attributes(app).get("exception_handlers", {})
             found += [
                 f"{key_name(key)} -> {by}"
                 for key in keys
                 if key in (500, Exception)
             ]
-        if isinstance(layer, ExceptionMiddleware):
+        if is_a(layer, ExceptionMiddleware):
             for name in ("_status_handlers", "_exception_handlers"):
                 found += [
                     f"{key_name(key)} -> {by}" for key in own.get(name, ())

@@ -16,6 +16,7 @@ from tracer.capture import redact
 from tracer.capture.frameworks.look import (
     Memo,
     attributes,
+    is_a,
     layer_name,
     name_of,
 )
@@ -101,7 +102,7 @@ def describe_layer(layer: object, where: int | None) -> tuple[str, int | None]:
     `BaseHTTPMiddleware` calls a function or a method of the user's.
     """
     name = type(layer).__name__
-    if isinstance(layer, BaseHTTPMiddleware):
+    if is_a(layer, BaseHTTPMiddleware):
         dispatch = attributes(layer).get("dispatch_func")
         if type(layer) is BaseHTTPMiddleware:
             name = f"{name}({layer_name(dispatch)})"
@@ -220,20 +221,20 @@ class ResponseStage(Stage):
             return None
         own = attributes(response)
         trail = note.trail or trail_of(note)
-        if trail.redirecting and isinstance(response, RedirectResponse):
+        if trail.redirecting and is_a(response, RedirectResponse):
             trail.redirecting = False
             for name, value in own.get("raw_headers", ()):
                 if name == b"location":
                     note(RouterRedirect, self.where, redact.target(value))
         status = own.get("status_code")
-        number = int(status) if isinstance(status, int) else 0
+        number = int(status) if is_a(status, int) else 0
         note(ResponseCall, self.where, type(response).__name__, number)
         return response
 
 
 def watch_response(thing: object) -> None:
     """Make the class of a response visible, if it isn't yet."""
-    if type(thing) not in _responses and isinstance(thing, Response):
+    if type(thing) not in _responses and is_a(thing, Response):
         _responses.add(type(thing))
         patch(type(thing), "__call__", ResponseStage)
 
@@ -286,7 +287,7 @@ class HandlerStage(Stage):
         self.raised_again = raised_again
 
     def enter(self, note: Note, args: tuple[Any, ...]) -> object:
-        if not args or not isinstance(args[-1], BaseException):
+        if not args or not is_a(args[-1], BaseException):
             return None
         name = raised(note, args[-1])
         by = self.by

@@ -6,7 +6,7 @@ middleware, routes and responses when they are first met.
 
 import functools
 import threading
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
 from starlette.applications import Starlette
@@ -19,8 +19,8 @@ from tracer.capture.frameworks import fastapi, routes
 from tracer.capture.frameworks.look import (
     Memo,
     attributes,
+    is_a,
     layer_name,
-    name_of,
 )
 from tracer.capture.frameworks.patch import Stage, patch, restore
 from tracer.capture.frameworks.stack import (
@@ -149,20 +149,24 @@ def uninstall() -> None:
         WATCHED.clear()
 
 
+def parts(app: object) -> tuple[Sequence[Any], Sequence[Any]]:
+    """Give an app's routes, and its middleware as they were asked for."""
+    own = attributes(app)
+    is_starlette = is_a(app, Starlette)
+    router = own.get("router") if is_starlette else app
+    tried = attributes(router).get("routes", ()) if is_a(router, Router) else ()
+    return tried, own.get("user_middleware", ()) if is_starlette else ()
+
+
 def snapshot(app: object) -> tuple[Any, ...]:
     """Look at an app from outside: the payload of `app.snapshot`."""
-    own = attributes(app)
-    name = type(app).__name__ if own.get("router") else name_of(app)
-    router = own.get("router") if isinstance(app, Starlette) else app
-    tried = attributes(router).get("routes") or ()
-    if not isinstance(router, Router):
-        tried = ()
-    keys = own.get("exception_handlers") or {}
+    tried, around = parts(app)
+    keys = attributes(app).get("exception_handlers", ())
     return (
-        name,
+        layer_name(app),
         tuple(routes.label_of(each) for each in tried),
-        tuple(_middleware(each) for each in own.get("user_middleware") or ()),
-        tuple(key_name(each) for each in keys),
+        tuple(_middleware(each) for each in around),
+        tuple(map(key_name, keys if is_a(app, Starlette) else ())),
     )
 
 

@@ -12,8 +12,9 @@ from typing import Any
 
 import anyio.to_thread
 
-from tracer.capture.frameworks.look import name_of
+from tracer.capture.frameworks.look import name_of, unpartial
 from tracer.capture.frameworks.patch import STANDS_FOR, replace
+from tracer.capture.frameworks.trail import fault
 from tracer.capture.probe import CURRENT, Note, WorkerNote
 from tracer.capture.sources import place
 from tracer.events import ThreadEnd, ThreadQueued, ThreadStart
@@ -33,7 +34,11 @@ def watch_threads() -> None:
         note = CURRENT.get()
         if note is None:
             return await original(func, *args, **kwargs)
-        work = _queue(note, func, args, kwargs.get("limiter"))
+        try:
+            work = _queue(note, func, args, kwargs.get("limiter"))
+        except Exception:  # noqa: BLE001 - the app must not have it
+            fault()
+            return await original(func, *args, **kwargs)
         return await original(work, **kwargs)
 
     replace(anyio.to_thread, "run_sync", run_sync)
@@ -43,9 +48,7 @@ def _queue(
     note: Note, func: Callable[..., Any], args: tuple[Any, ...], limiter: Any
 ) -> Callable[[], Any]:
     """Say that a function waits for a thread; give what is to run there."""
-    inner: object = func
-    while isinstance(inner, functools.partial):
-        inner = inner.func
+    inner = unpartial(func)
     name, where = name_of(func), place(STANDS_FOR.get(inner) or inner)
     if limiter is None:
         limiter = anyio.to_thread.current_default_thread_limiter()

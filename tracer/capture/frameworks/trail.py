@@ -4,11 +4,18 @@ It hangs on the request's note, so that whoever may speak for the request
 finds it, in child tasks and worker threads too.
 """
 
+import logging
+import sys
 from collections.abc import MutableMapping
 from typing import Any
 
 from tracer.capture import redact
-from tracer.capture.frameworks.look import file_of, innermost, message_of
+from tracer.capture.frameworks.look import (
+    file_of,
+    innermost,
+    is_a,
+    message_of,
+)
 from tracer.capture.probe import Note
 from tracer.capture.sources import place
 from tracer.events import ExceptionRaised
@@ -70,11 +77,11 @@ def raised(note: Note, error: BaseException) -> str:
     """
     name = type(error).__name__
     trail = trail_of(note)
-    if trail.seen != id(error) and isinstance(error, Exception):
+    if trail.seen != id(error) and is_a(error, Exception):
         trail.seen = id(error)
         found = innermost(error)
         at = f"{file_of(found[0])}:{found[1]}" if found else ""
-        text = redact.text(message_of(error))[:LONGEST]
+        text = redact.text(message_of(error)[: 4 * LONGEST])[:LONGEST]
         where = place(found[0]) if found else None
         note(ExceptionRaised, where, name, text, at)
     return name
@@ -84,3 +91,22 @@ def begin(note: Note, scope: Scope) -> None:
     """Remember that the request has entered its app with this scope."""
     if note.trail is None:
         note.trail = Trail(scope)
+
+
+log = logging.getLogger("asgi_trace")
+
+_faults: set[tuple[type | None, int]] = set()
+
+
+def fault() -> None:
+    """Log an exception of our own, the first time it comes.
+
+    It is caught where it would else reach the app.
+    """
+    kind, _, trace = sys.exc_info()
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    found = kind, 0 if trace is None else trace.tb_lineno
+    if found not in _faults:
+        _faults.add(found)
+        log.exception("asgi-trace failed; the app goes on, events are missing")
