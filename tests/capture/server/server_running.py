@@ -70,6 +70,7 @@ class Running:
         options = {"port": 0, **options}
         self.server = Server(Config(app, note=note, **options))
         self.exit_code: Any = None
+        self.port = 0
         self.clients: list[Client] = []
         self.thread = threading.Thread(target=self._run, daemon=True)
         self.thread.start()
@@ -79,11 +80,6 @@ class Running:
             self.server.run()
         except SystemExit as stop:
             self.exit_code = stop.code
-
-    @property
-    def port(self) -> int:
-        port: int = self.server.servers[0].sockets[0].getsockname()[1]
-        return port
 
     def client(self) -> Client:
         self.clients.append(Client(self.port))
@@ -116,6 +112,9 @@ def running(
     found = Running(app, traced, options)
     try:
         wait_until(lambda: found.server.started or not found.thread.is_alive())
+        if found.server.started:
+            listener = found.server.servers[0].sockets[0]
+            found.port = listener.getsockname()[1]
         yield found
     finally:
         for client in found.clients:

@@ -109,8 +109,6 @@ class H11Protocol(asyncio.Protocol):
             self.obj = self.note.probe.next_obj()
             self.note(ProtocolCreated, _INIT, self.obj)
 
-    # Born
-
     def connection_made(  # type: ignore[override]  # it is a Transport here
         self, transport: asyncio.Transport
     ) -> None:
@@ -138,8 +136,6 @@ class H11Protocol(asyncio.Protocol):
         )
         self.reader = Reader(self.conn, note, AT.handle_events)
         return note
-
-    # Fed
 
     def data_received(self, data: bytes) -> None:
         if (note := self.note) is not None:
@@ -294,8 +290,6 @@ class H11Protocol(asyncio.Protocol):
         if (note := self.note) is not None:
             note(EofReceived, AT.eof_received)
 
-    # Answers
-
     def send_400_response(self) -> None:
         """Answer what is no HTTP, and close. No app hears of it."""
         writer = self._writer(self.reader.note if self.reader else None)
@@ -343,6 +337,7 @@ class H11Protocol(asyncio.Protocol):
 
     def timeout_keep_alive_handler(self) -> None:
         """Nobody has used the connection for a while: close it."""
+        self.timeout_keep_alive_task = None
         if not self.transport.is_closing():
             if (note := self.note) is not None:
                 note(KeepaliveFired, AT.timeout_keep_alive_handler)
@@ -355,8 +350,6 @@ class H11Protocol(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self.flow.resume_writing()
-
-    # Dies
 
     def shutdown(self) -> None:
         """End an idle connection now, a busy one after its response."""
