@@ -64,10 +64,10 @@ story, stages, events. `enter` goes to the code that spoke.
             self.refresh()
         self._list(moment)
         line = self.line_of(moment.index)
-        if line != self.cursor:
-            self.redraw(self.cursor)
-            self.cursor = line
-            self.redraw(line)
+        before, self.cursor = self.cursor, line
+        if line != before:
+            for passed in range(min(before, line), max(before, line) + 1):
+                self.redraw(passed)
         self.reveal(line)
 
     def _list(self, moment: Moment) -> None:

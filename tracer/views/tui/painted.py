@@ -78,6 +78,5 @@ class Painted(Widget):
 
     def repaint(self, x: int, y: int, width: int, height: int = 1) -> None:
         """Ask for a part of the inside to be drawn anew."""
-        # Regions are counted from the outer edge, border included.
-        gutter = self.gutter
-        self.refresh(Region(gutter.left + x, gutter.top + y, width, height))
+        # Textual adds the border itself.
+        self.refresh(Region(x, y, width, height))

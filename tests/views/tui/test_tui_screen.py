@@ -1,0 +1,148 @@
+"""Whole screens: what is seen where, at which size, in which colours."""
+
+import pytest
+from tui_kit import (
+    LAYERS,
+    Maker,
+    Stage,
+    exchanges,
+    picture,
+    play,
+    same_as_golden,
+    teahouse,
+)
+
+from tracer.events import (
+    AppException,
+    AppExit,
+    Dropped,
+    EndpointExit,
+    ExceptionRaised,
+    MiddlewareExit,
+    RunAsgiEnd,
+)
+from tracer.events.log import Record
+
+WIDE, NARROW, LEAST = (120, 40), (80, 24), (60, 16)
+
+
+async def at_the_endpoint(stage: Stage) -> None:
+    await stage.after(2.6)
+
+
+async def at_the_end(stage: Stage) -> None:
+    await stage.after(60)
+
+
+def failing() -> list[Record]:
+    make = Maker()
+    make.start()
+    make.accept(1)
+    make.ask(1, 1, "/items/0")
+    make(EndpointExit, "read_item", None, "KeyError")
+    make(ExceptionRaised, "KeyError", "'item'", "app.py:14")
+    for depth, name in reversed(list(enumerate(LAYERS))):
+        make(MiddlewareExit, name, depth, "KeyError")
+    make(AppExit, "Starlette", "KeyError")
+    make(AppException, "KeyError", "'item'", "app.py:14", False)
+    make(RunAsgiEnd, "raised")
+    make.who = {}
+    make(Dropped, 7, "viewer")
+    return list(make.taken())
+
+
+def test_a_live_screen_shows_the_request_on_its_way() -> None:
+    stage = play(at_the_endpoint, exchanges(2))
+    same_as_golden("live-120x40.txt", stage.text)
+
+
+def test_a_small_terminal_has_one_pane_at_a_time() -> None:
+    stage = play(at_the_endpoint, exchanges(2), size=NARROW)
+    same_as_golden("live-80x24.txt", stage.text)
+
+
+def test_the_smallest_terminal_folds_boxes_and_says_how_many() -> None:
+    stage = play(at_the_endpoint, exchanges(2), size=LEAST)
+    same_as_golden("live-60x16.txt", stage.text)
+
+
+def test_below_that_it_asks_for_more_room() -> None:
+    async def nothing(_: Stage) -> None: ...
+
+    stage = play(nothing, exchanges(), size=(59, 16))
+    assert "Make the terminal larger: at least 60 × 16." in stage.text
+    assert "Requests" not in stage.text
+
+
+def test_a_frozen_screen_says_so() -> None:
+    async def scenario(stage: Stage) -> None:
+        await stage.after(2.6)
+        await stage.press("space", "7")
+
+    stage = play(scenario, exchanges(2))
+    same_as_golden("frozen-120x40.txt", stage.text)
+
+
+def test_a_failure_and_lost_events_are_loud() -> None:
+    stage = play(at_the_end, failing())
+    same_as_golden("failed-120x40.txt", stage.text)
+    assert "drop 7" in stage.text
+    assert "✗ failed" in stage.text
+
+
+def test_the_ladder_is_the_same_without_motion() -> None:
+    async def scenario(stage: Stage) -> None:
+        await stage.after(60)
+        await stage.press("p")
+
+    stage = play(scenario, exchanges(1))
+    same_as_golden("ladder-120x40.txt", stage.text)
+
+
+def test_before_the_first_request_it_says_what_to_do() -> None:
+    async def nothing(_: Stage) -> None: ...
+
+    stage = play(nothing, [])
+    assert "No request yet" in stage.text
+    assert "No event is lit." in stage.text
+
+
+def test_chinese_fits_too() -> None:
+    stage = play(at_the_endpoint, exchanges(2), lang="zh")
+    same_as_golden("live-zh-120x40.txt", stage.text)
+
+
+@pytest.mark.parametrize(
+    ("name", "theme"),
+    [("live.svg", "textual-dark"), ("live-light.svg", "textual-light")],
+)
+def test_the_colours(name: str, theme: str) -> None:
+    seen: list[str] = []
+
+    async def scenario(stage: Stage) -> None:
+        await stage.after(2.6)
+        seen.append(picture(stage.app))
+
+    play(scenario, exchanges(2), theme=theme)
+    same_as_golden(name, seen[0])
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW])
+def test_what_is_drawn_bit_by_bit_is_what_is_drawn_at_once(
+    size: tuple[int, int],
+) -> None:
+    differ: list[int] = []
+
+    async def scenario(stage: Stage) -> None:
+        screen = stage.app.screen
+        for step in range(12):
+            await stage.after(0.63)
+            before = screen._compositor.render_strips()
+            for widget in screen.query("*"):
+                widget.refresh()
+            await stage.pilot.pause()
+            if before != screen._compositor.render_strips():
+                differ.append(step)
+
+    play(scenario, teahouse(), size=size)
+    assert differ == []
