@@ -16,11 +16,15 @@ from tracer.events import Event, ServerStarted
 from tracer.model.placing import Placed
 from tracer.model.trace import Trace
 
-START = {"type": "http.response.start", "status": 200, "headers": []}
-END = {"type": "http.response.body", "body": b"ok"}
+START: dict[str, Any] = {
+    "type": "http.response.start",
+    "status": 200,
+    "headers": [],
+}
+END: dict[str, Any] = {"type": "http.response.body", "body": b"ok"}
 
 
-SENT = {
+SENT: dict[str, list[dict[str, Any]]] = {
     "/nothing": [],
     "/body first": [END],
     "/half": [START, {**END, "more_body": True}],
