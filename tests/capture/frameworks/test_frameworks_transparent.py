@@ -263,7 +263,7 @@ class Hostile:
     def __bool__(self) -> bool:
         raise RuntimeError("asked for its truth")
 
-    @property
+    @property  # type: ignore[misc]
     def __class__(self) -> Any:
         raise RuntimeError("asked for its class")
 

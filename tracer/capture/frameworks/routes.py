@@ -5,14 +5,11 @@ routes, the function behind a route when the route is about to handle.
 """
 
 import functools
-import inspect
 from collections.abc import Callable, Iterable
 from types import FunctionType, MethodType
 from typing import Any
 
 from starlette._utils import get_route_path
-from starlette.applications import Starlette
-from starlette.endpoints import HTTPEndpoint, WebSocketEndpoint
 from starlette.routing import (
     BaseRoute,
     Host,
@@ -24,10 +21,10 @@ from starlette.routing import (
 )
 
 from tracer.capture import redact
+from tracer.capture.frameworks.endpoints import watch_endpoint
 from tracer.capture.frameworks.look import (
     Memo,
     Slot,
-    Step,
     attributes,
     find,
     is_a,
@@ -39,17 +36,20 @@ from tracer.capture.frameworks.patch import (
     patch,
     wrap,
 )
-from tracer.capture.frameworks.stack import watch_layers
+from tracer.capture.frameworks.stack import is_router, watch_layers
 from tracer.capture.frameworks.stages import (
     AppFunctionStage,
     DefaultStage,
-    EndpointMethodStage,
-    EndpointStage,
     LayerFunctionStage,
-    Mode,
     watch_call,
 )
-from tracer.capture.frameworks.trail import Scope, Trail, raised, trail_of
+from tracer.capture.frameworks.trail import (
+    Scope,
+    Trail,
+    fault,
+    raised,
+    trail_of,
+)
 from tracer.capture.probe import CURRENT, Note
 from tracer.events import (
     RouteHandle,
@@ -68,11 +68,6 @@ nothing but call it, so what is said of `handle` may be said of both.
 """
 _route_classes: set[type] = set()
 _including: set[type] = set()
-
-VERBS = (
-    "get", "head", "post", "put", "patch", "delete", "options", "query",
-    "method_not_allowed",
-)  # fmt: skip
 
 
 def label_of(route: object) -> str:
@@ -156,22 +151,25 @@ class MatchStage(Stage):
             except BaseException as error:
                 raised(note, error)
                 raise
-            match = answer[0]
-            verdict = (
-                "NONE"
-                if match is NONE
-                else "FULL"
-                if match is FULL
-                else "PARTIAL"
-            )
-            scan = _scan(note.trail or trail_of(note), scope, match)
-            note(RouteMatch, where, label_in(route, scope), verdict, scan)
+            try:
+                match = answer[0]
+                verdict = VERDICTS[match is NONE, match is FULL]
+                scan = _scan(note.trail or trail_of(note), scope, match)
+                note(RouteMatch, where, label_in(route, scope), verdict, scan)
+            except Exception:  # noqa: BLE001 - the app must not have it
+                fault()
             return answer
 
         return matches
 
 
 NONE, FULL = Match.NONE, Match.FULL
+VERDICTS = {
+    (True, False): "NONE",
+    (False, False): "PARTIAL",
+    (False, True): "FULL",
+}
+"""By: is it NONE, is it FULL. To ask an Enum for its name takes longer."""
 
 
 def _scan(trail: Trail, scope: Scope, match: Match) -> int:
@@ -302,14 +300,7 @@ def prepare_route(route: BaseRoute) -> Stage | None:
             is_app = app is base and find(app, is_router) is None
             return (AppFunctionStage if is_app else LayerFunctionStage)(app)
     elif is_a(route, (Route, WebSocketRoute)):
-        slot = Slot(functools.partial(setattr, route, "app"))
-        way = find(app, _is_endpoint_app)
-        if way is None:
-            _watch_raw_endpoint(route, slot, app)
-        else:
-            way[0] = slot, app
-            watch_layers(way[:-1])
-            _watch_function(way[-1][1])
+        watch_endpoint(route, app)
     return None
 
 
@@ -323,91 +314,3 @@ def watch_mounted(app: object, base: object) -> None:
     watch_layers(way[:-1])
     if not _is_bare(base) and not is_a(base, type):
         watch_call(base, "app")
-
-
-def is_router(thing: object) -> bool:
-    """Say whether something is an app that speaks for itself."""
-    return is_a(thing, (Starlette, Router))
-
-
-def _is_endpoint_app(thing: object) -> bool:
-    return is_a(thing, FunctionType) and thing.__qualname__ in (
-        "request_response.<locals>.app",
-        "websocket_session.<locals>.app",
-    )
-
-
-def _watch_function(app: FunctionType) -> None:
-    """Put a stage around the user's function in its closure cell.
-
-    `route.endpoint` and `scope["endpoint"]` stay what they are.
-    """
-    free = dict(
-        zip(app.__code__.co_freevars, app.__closure__ or (), strict=True)
-    )
-    cell = free.get("f") or free.get("func")
-    if cell is None:
-        return
-    held = cell.cell_contents
-    if is_ours(held) or _is_fastapis(held):
-        return
-    if is_a(held, functools.partial) and _hops(held):
-        call = held.args[0]
-        if is_ours(call):
-            return
-        inside = wrap(call, EndpointStage(call, "threadpool"))
-        cell.cell_contents = functools.partial(held.func, inside)
-    else:
-        cell.cell_contents = wrap_async(held)
-
-
-def wrap_async(call: Any) -> Any:
-    """Put a stage around an async endpoint, whatever sort of callable."""
-    stage = EndpointStage(call, "async")
-
-    async def awaited(*args: Any, **kwargs: Any) -> Any:
-        return await call(*args, **kwargs)
-
-    plain = is_a(call, FunctionType)
-    return wrap(call if plain else awaited, stage)
-
-
-def _hops(held: functools.partial[Any]) -> bool:
-    """Say whether a partial is `run_in_threadpool` with a function."""
-    return getattr(held.func, "__name__", "") == "run_in_threadpool"
-
-
-def _is_fastapis(held: object) -> bool:
-    """Say whether it is FastAPI's own function around the user's."""
-    return is_a(held, FunctionType) and held.__qualname__ in (
-        "get_request_handler.<locals>.app",
-        "get_websocket_app.<locals>.app",
-    )
-
-
-def _watch_raw_endpoint(route: BaseRoute, slot: Slot, app: Any) -> None:
-    """Make a class or an instance visible that serves as an ASGI app."""
-    base = attributes(route).get("endpoint")
-    while is_a(base, functools.partial):
-        base = base.func
-    way: list[Step] = find(app, lambda thing: thing is base) or []
-    if way:
-        way[0] = slot, app
-        watch_layers(way[:-1])
-    if is_a(base, type):
-        _watch_class(base)
-    elif base is not None and not is_router(base):
-        watch_call(base, "endpoint")
-
-
-def _watch_class(cls: type) -> None:
-    if issubclass(cls, HTTPEndpoint):
-        for verb in VERBS:
-            patch(cls, verb, _verb)
-    elif issubclass(cls, WebSocketEndpoint):
-        patch(cls, "dispatch", _verb)
-
-
-def _verb(call: FunctionType, owner: type, method: str) -> EndpointMethodStage:
-    mode: Mode = "async" if inspect.iscoroutinefunction(call) else "threadpool"
-    return EndpointMethodStage(call, owner, method, mode)

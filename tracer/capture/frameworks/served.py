@@ -16,7 +16,7 @@ from typing import Any
 from starlette.applications import Starlette
 
 from tracer.capture import sources
-from tracer.capture.frameworks import routes, stack, starlette
+from tracer.capture.frameworks import stack, starlette
 from tracer.capture.frameworks.look import (
     Memo,
     attributes,
@@ -144,7 +144,7 @@ class Served:
     def __init__(self, app: App, serve: Callable[..., Any]) -> None:
         self.app = app
         self._serve = serve
-        way = find(app, routes.is_router)
+        way = find(app, stack.is_router)
         if way is None:
             # Nothing inside tells of it, so it is told of from here.
             self._call: App = wrap(_calling(app), AppFunctionStage(app))

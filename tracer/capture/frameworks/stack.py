@@ -9,6 +9,7 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.middleware.exceptions import ExceptionMiddleware
+from starlette.routing import Router
 
 from tracer.capture.frameworks.look import (
     Step,
@@ -143,3 +144,8 @@ def handlers_of(app: Starlette, stack: object) -> tuple[str, ...]:
 def key_name(key: object) -> str:
     """Name what an exception handler is registered for."""
     return str(key) if type(key) is int else name_of(key)
+
+
+def is_router(thing: object) -> bool:
+    """Say whether something is an app that speaks for itself."""
+    return is_a(thing, (Starlette, Router))
