@@ -94,6 +94,13 @@ class _Problems(logging.Handler):
             self.problem = record.msg
 
 
+class _Lines(logging.Formatter):
+    """`INFO:     ` and what was said."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return f"{record.levelname + ':':<9} {super().format(record)}"
+
+
 def _log_to_terminal() -> None:
     """The server's lines as uvicorn prints them, and where.
 
@@ -101,7 +108,7 @@ def _log_to_terminal() -> None:
     """
     for name, stream in ((SERVER, sys.stderr), (ACCESS, sys.stdout)):
         handler = logging.StreamHandler(stream)
-        handler.setFormatter(logging.Formatter("%(levelname)-9s %(message)s"))
+        handler.setFormatter(_Lines())
         logger = logging.getLogger(name)
         logger.addHandler(handler)
         logger.setLevel(logging.INFO)

@@ -4,9 +4,13 @@ The child process and `--view none` both start here.
 """
 
 import contextlib
+import os
 import platform
+import sys
 import traceback
+from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 from tracer.capture.frameworks import watch
 from tracer.capture.importer import AppError, load
@@ -14,6 +18,7 @@ from tracer.capture.options import Options
 from tracer.capture.ports import explain
 from tracer.capture.probe import Note, Probe
 from tracer.capture.server import Config, Server
+from tracer.capture.sources import snapshot
 
 DONE = 0
 USAGE = 2
@@ -41,6 +46,7 @@ def build(options: Options, probe: Probe | None) -> Server:
     """
     app = load(options.app, factory=options.factory, app_dir=options.app_dir)
     if probe is not None:
+        snapshot(_own_files(Path(options.app_dir).resolve()))
         app = watch(app, probe)
     config = Config(
         app,
@@ -62,6 +68,16 @@ def build(options: Options, probe: Probe | None) -> Server:
         note=None if probe is None else Note(probe),
     )
     return Server(config)
+
+
+def _own_files(root: Path) -> Iterator[str]:
+    """The files that the app's own modules were loaded from."""
+    for module in tuple(sys.modules.values()):
+        file = vars(module).get("__file__")
+        if not isinstance(file, str) or not file.startswith(f"{root}{os.sep}"):
+            continue
+        if "site-packages" not in Path(file).parts and file.endswith(".py"):
+            yield file
 
 
 def run(server: Server) -> int:

@@ -7,6 +7,7 @@ must not be called on the traced loop.
 
 import functools
 import inspect
+import sysconfig
 import threading
 from collections.abc import Iterable
 from pathlib import Path
@@ -154,9 +155,17 @@ def _lines(file: str) -> list[str] | None:
 
 def _relative(file: str, root: Path) -> str:
     path = Path(file)
-    if path.is_relative_to(root):
-        return path.relative_to(root).as_posix()
+    # Packages first: a virtual environment often stands in the app's folder.
+    for folder in (*_PACKAGES, root):
+        if path.is_relative_to(folder):
+            return path.relative_to(folder).as_posix()
     home = path.parent
     while (home / "__init__.py").is_file():
         home = home.parent
     return path.relative_to(home).as_posix()
+
+
+_PACKAGES = [
+    Path(sysconfig.get_path(name)) for name in ("purelib", "platlib", "stdlib")
+]
+"""Where packages and the standard library stand; the inner ones first."""

@@ -1,0 +1,57 @@
+"""What stands in the trace for a file: never where its user lives."""
+
+import asyncio
+import inspect
+import sys
+import types
+from pathlib import Path
+
+import starlette.routing
+
+from tracer.capture import sources
+
+HERE = Path(__file__).parent
+
+
+def described(thing: object, root: Path) -> tuple[str, int, str, str | None]:
+    number = sources.place(thing)
+    assert number is not None
+    return sources.describe(number, root)
+
+
+def test_a_package_is_named_from_its_own_folder_wherever_that_stands() -> None:
+    """Also where the virtual environment is part of the app's folder."""
+    for root in (HERE, Path(sys.prefix), Path("/")):
+        file, _, name, text = described(starlette.routing.Route.matches, root)
+        assert (file, name) == ("starlette/routing.py", "Route.matches")
+        assert text == inspect.getsource(starlette.routing.Route.matches)
+
+        file = described(asyncio.Server.close, root)[0]
+        assert file == "asyncio/base_events.py"
+
+
+def test_the_apps_files_are_named_from_its_folder() -> None:
+    assert described(described, HERE)[0] == "test_sources.py"
+    assert described(described, HERE.parent)[0] == "capture/test_sources.py"
+    assert described(described, Path("/nowhere"))[0] == "test_sources.py"
+
+
+def test_code_without_a_file_has_no_text() -> None:
+    space: dict[str, types.FunctionType] = {}
+    exec("def made(): ...", space)  # noqa: S102
+
+    assert described(space["made"], HERE) == ("<string>", 1, "made", None)
+
+
+def test_the_text_is_that_of_the_first_look(tmp_path: Path) -> None:
+    path = tmp_path / "edited.py"
+    path.write_text("def f():\n    return 1\n")
+    space: dict[str, types.FunctionType] = {}
+    exec(compile(path.read_text(), str(path), "exec"), space)  # noqa: S102
+    sources.snapshot([str(path)])
+
+    path.write_text("# another line\ndef f():\n    return 2\n")
+
+    assert described(space["f"], tmp_path) == (
+        "edited.py", 1, "f", "def f():\n    return 1\n",
+    )  # fmt: skip
