@@ -42,6 +42,7 @@ def as_it_was(request: pytest.FixtureRequest) -> Iterator[None]:
     looked_at = "caplog" in request.fixturenames
     log = request.getfixturevalue("caplog")
     _faults.clear()
+    uninstrument()  # whatever another test has left
     yield
     uninstrument()
     if not looked_at:
