@@ -1,13 +1,17 @@
 """kill -9 under load: nothing is lost, nothing is left."""
 
 import contextlib
+import fcntl
 import gzip
 import http.client
 import os
+import pty
 import re
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import threading
 import time
 from collections.abc import Iterator
@@ -160,6 +164,68 @@ def test_kill_of_the_parent_of_a_blocked_loop(tmp_path: Path) -> None:
         wait_gone(child)
         connection.close()
 
+    assert_free(port)
+
+
+class Screen:
+    """A terminal that somebody draws on; what was drawn is kept."""
+
+    def __init__(self, *line: str) -> None:
+        self.told = b""
+        self.fd, child = pty.openpty()
+        size = struct.pack("HHHH", 30, 100, 0, 0)
+        fcntl.ioctl(child, termios.TIOCSWINSZ, size)
+        self.before = termios.tcgetattr(child)
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tracer", *line],
+            stdin=child,
+            stdout=child,
+            stderr=child,
+            start_new_session=True,
+            env={**os.environ, "TERM": "xterm-256color"},
+        )
+        self._child = child  # kept open: the terminal outlives the program
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while b"the test is over" not in self.told:
+            self.told += os.read(self.fd, 1 << 16)
+
+    def modes(self) -> list[object]:
+        return list(termios.tcgetattr(self._child))
+
+    def close(self) -> None:
+        os.write(self._child, b"the test is over")
+        self._thread.join(PATIENCE)
+        os.close(self._child)
+        os.close(self.fd)
+
+
+def test_kill_of_the_screen_leaves_a_terminal_that_can_be_used(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "out.jsonl"
+    (tmp_path / "served.py").write_text(APP)
+    screen = Screen(
+        "serve", "served:app", "--view=tui", "--port=0", "--no-access-log",
+        f"--app-dir={tmp_path}", f"--record={path}",
+    )  # fmt: skip
+    child, port = started(path)
+    while b"\x1b[?1049h" not in screen.told:
+        time.sleep(0.02)
+    assert screen.modes() != screen.before
+    with Load(port) as load:
+        killed = time.monotonic()
+        screen.process.kill()
+        screen.process.wait()
+    wait_gone(child)
+
+    assert screen.modes() == screen.before
+    screen.close()
+    assert b"\x1b[?1049l" in screen.told
+    assert b"\x1b[?1003l" in screen.told
+    assert_all_there(path, load, killed)
     assert_free(port)
 
 

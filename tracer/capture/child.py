@@ -29,6 +29,7 @@ from tracer.capture.outlet import (
 from tracer.capture.output import Logs, Pipe, Speaker, Stdio
 from tracer.capture.probe import Probe
 from tracer.capture.server import Server
+from tracer.capture.terminal import Terminal
 from tracer.capture.writer import Writer, header_of
 
 GRACE = 2.0
@@ -90,9 +91,12 @@ class Stopper:
         server: What is to be stopped; None while the app is imported.
     """
 
-    def __init__(self, end: Callable[[int], None]) -> None:
+    def __init__(
+        self, end: Callable[[int], None], terminal: Terminal | None
+    ) -> None:
         self.server: Server | None = None
         self._end = end
+        self._terminal = terminal
         self._asked = threading.Event()
 
     def listen(self, commands: BinaryIO, say: Callable[[str], None]) -> None:
@@ -105,6 +109,8 @@ class Stopper:
                 say(f"a command that nobody understands: {error}")
             else:
                 self.stop()
+        if not self.asked and self._terminal is not None:
+            self._terminal.restore()  # the parent died without a word
         self.stop()
 
     def stop(self) -> None:
@@ -145,7 +151,7 @@ class Child:
         probe.zero = self.writer.zero
         self.probe = probe
         self.speaker = Speaker(probe)
-        self.stopper = Stopper(self._end)
+        self.stopper = Stopper(self._end, options.terminal)
 
     def _new_writer(self) -> Writer:
         options = self.options

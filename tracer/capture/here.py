@@ -77,6 +77,8 @@ def _overhear(speaker: Speaker, writer: Writer, root: Path) -> Logs:
     sys.stdout, sys.stderr = streams
     for stream in streams:
         writer.each_time(stream.settle)
+        # Nobody writes the events of a forked process.
+        os.register_at_fork(after_in_child=stream.passthrough)
     return logs
 
 

@@ -4,6 +4,8 @@ from typing import Literal
 
 import msgspec
 
+from tracer.capture.terminal import Terminal
+
 
 class Options(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The app, the trace and the server: names and defaults as uvicorn's.
@@ -20,6 +22,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     record: str | None = None
     viewer: bool = True
     """Whether somebody reads the trace from our standard output."""
+    terminal: Terminal | None = None
+    """What to put back if the viewer is killed while it draws there."""
     source: bool = True
     reveal: bool = False
 

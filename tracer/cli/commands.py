@@ -13,6 +13,7 @@ from typing import Any
 
 from tracer.capture.importer import AppError, split
 from tracer.capture.options import Options
+from tracer.capture.terminal import terminal_of
 from tracer.cli import checks
 from tracer.cli.say import DONE, OURS, USAGE, fail, say
 from tracer.client import demo_app_dir
@@ -117,7 +118,9 @@ def _recording(options: Namespace) -> dict[str, Any]:
     if options.reveal:
         say("--reveal: passwords, tokens and cookies are NOT hidden")
     record = options.record and str(Path(options.record).absolute())
+    draws = options.view == "tui"
     return {
+        "terminal": terminal_of(sys.stderr.fileno()) if draws else None,
         "record": record,
         "source": options.source,
         "reveal": options.reveal,
