@@ -42,7 +42,8 @@ class Terminal(msgspec.Struct, frozen=True):
             characters: list[bytes | int] = [
                 bytes([each]) for each in self.characters
             ]
-            termios.tcsetattr(fd, termios.TCSANOW, [*self.modes, characters])
+            modes: list[int | list[bytes | int]] = [*self.modes, characters]
+            termios.tcsetattr(fd, termios.TCSANOW, modes)
             os.write(fd, RESTORE)
         except (OSError, termios.error):
             return
