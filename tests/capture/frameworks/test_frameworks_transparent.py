@@ -9,6 +9,8 @@ from typing import Any
 
 import anyio.to_thread
 import pytest
+import uvicorn
+from fastapi import FastAPI
 from frameworks_seen import Seen, as_it_was  # noqa: F401
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -332,3 +334,47 @@ def test_a_fault_of_our_own_reaches_the_log_and_not_the_app(
     ]
     assert {each.name for each in caplog.records} == {"asgi_trace"}
     assert len(caplog.records) == 1, "once for each place that fails"
+
+
+def test_who_calls_an_app_without_arguments_is_told_so_at_once() -> None:
+    """uvicorn does, and takes what raises nothing for a factory."""
+    apps: list[Any] = [
+        Starlette(middleware=[Middleware(Pure)]),
+        FastAPI(openapi_url=None),
+        GZipMiddleware(Starlette()),
+        Pure(bare),
+        Router(),
+        bare,
+    ]
+    for app in apps:
+        seen = Seen(app)
+        seen.get("/")
+        for each in (app, seen.app):
+            with pytest.raises(TypeError, match="missing 3 required"):
+                each()
+        config = uvicorn.Config(seen.app, log_config=None)
+        config.load()
+        assert config.interface == "asgi3"
+
+
+def test_names_of_arguments_are_as_good_as_their_order() -> None:
+    seen = Seen(Starlette(routes=[Route("/", sync)]))
+    scope = {"type": "http", "path": "/", "method": "GET", "headers": []}
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "http.request"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def call() -> None:
+        await seen.app(send=send, scope=scope, receive=receive)
+
+    anyio.run(call)
+
+    assert [each["type"] for each in sent] == [
+        "http.response.start",
+        "http.response.body",
+    ]
+    assert len(seen.of("app.enter")) == 1

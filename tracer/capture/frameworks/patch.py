@@ -84,7 +84,9 @@ def wrap(call: Callable[..., Any], stage: Stage) -> Callable[..., Any]:
 
     Coroutine function stays coroutine function: frameworks ask.
     """
-    if inspect.iscoroutinefunction(call):
+    if is_asgi_method(call):
+        made = _wrap_asgi_method(call, stage)
+    elif inspect.iscoroutinefunction(call):
         made = _wrap_coroutine(call, stage)
     elif stage.awaitable:
         made = _wrap_awaitable(call, stage)
@@ -115,6 +117,45 @@ def _wrap_coroutine(call: Callable[..., Any], stage: Stage) -> Any:
             return await call(*args, **kwargs)
         try:
             result = await call(*args, **kwargs)
+        except BaseException as error:
+            fail(stage, note, token, error)
+            raise
+        leave(stage, note, token, result)
+        return result
+
+    return traced
+
+
+def is_asgi_method(call: object) -> bool:
+    """Say whether it is `async def m(self, scope, receive, send)`, no more.
+
+    Its stand-in then takes these four and no others: uvicorn calls each app
+    without arguments, and takes it for a factory if that raises nothing.
+    """
+    if type(call) is not FunctionType or not inspect.iscoroutinefunction(call):
+        return False
+    code = call.__code__
+    plain = not code.co_kwonlyargcount and not code.co_posonlyargcount
+    return (
+        plain
+        and not code.co_flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS)
+        and code.co_varnames[: code.co_argcount] == ASGI_METHOD
+        and not call.__defaults__
+    )
+
+
+ASGI_METHOD = ("self", "scope", "receive", "send")
+
+
+def _wrap_asgi_method(call: Callable[..., Any], stage: Stage) -> Any:
+    @_like(call)
+    async def traced(self: Any, scope: Any, receive: Any, send: Any) -> Any:
+        note = CURRENT.get()
+        args = (self, scope, receive, send)
+        if note is None or (token := enter(stage, note, args)) is None:
+            return await call(self, scope, receive, send)
+        try:
+            result = await call(self, scope, receive, send)
         except BaseException as error:
             fail(stage, note, token, error)
             raise

@@ -22,7 +22,12 @@ from tracer.capture.frameworks.look import (
     is_a,
     layer_name,
 )
-from tracer.capture.frameworks.patch import Stage, patch, restore
+from tracer.capture.frameworks.patch import (
+    Stage,
+    is_asgi_method,
+    patch,
+    restore,
+)
 from tracer.capture.frameworks.stack import (
     handlers_of,
     key_name,
@@ -60,13 +65,16 @@ class StarletteStage(Stage):
 
     def make(self, call: Callable[..., Any]) -> Callable[..., Any]:
         made = super().make(call)
+        if not is_asgi_method(call):
+            return made  # a subclass's, with a signature of its own
 
         @functools.wraps(made)
-        async def traced(app: Any, *args: Any, **kwargs: Any) -> Any:
-            serve = WATCHED.get(app)
-            if serve is None or len(args) != 3:  # noqa: PLR2004 - ASGI's
-                return await made(app, *args, **kwargs)
-            return await serve(functools.partial(made, app), *args)
+        async def traced(self: Any, scope: Any, receive: Any, send: Any) -> Any:
+            serve = WATCHED.get(self)
+            if serve is None:
+                return await made(self, scope, receive, send)
+            inner = functools.partial(made, self)
+            return await serve(inner, scope, receive, send)
 
         return traced
 
