@@ -247,7 +247,7 @@ class LifespanShutdownFailed(
 
 
 class ServerStopped(ServerEvent, tag="server.stopped", frozen=True, gc=False):
-    """The server is done. The last event of a run that ended in order.
+    """The server is done, in order. Its loop still clears up after it.
 
     Source: uvicorn, `Server._serve`
     """

@@ -99,6 +99,7 @@ class H11Protocol(asyncio.Protocol):
         self.server: tuple[str, int | None] | None = None
         self.client: tuple[str, int] | None = None
         self.scheme: Literal["http", "https"] = "http"
+        self.ends = ("", "")
         self.timeout_keep_alive_task: asyncio.TimerHandle | None = None
         self.reader: Reader | None = None
         # The request
@@ -126,14 +127,9 @@ class H11Protocol(asyncio.Protocol):
         sock = self.transport.get_extra_info("socket")
         fd = -1 if sock is None else sock.fileno()
         note = server.about(conn=claim(fd, server.probe))
-        note(
-            ConnectionMade,
-            AT.connection_made,
-            self.obj,
-            address(self.client),
-            address(self.server),
-            len(self.connections),
-        )
+        self.ends = address(self.client), address(self.server)
+        count = len(self.connections)
+        note(ConnectionMade, AT.connection_made, self.obj, *self.ends, count)
         self.reader = Reader(self.conn, note, AT.handle_events)
         return note
 
@@ -203,7 +199,7 @@ class H11Protocol(asyncio.Protocol):
             self.send_400_response()
             return False
         if note is not None:
-            note_scope(note, self.scope)
+            note_scope(note, self.scope, *self.ends)
         if b"upgrade" in headers:
             decline_upgrade(self.scope, self.logger, note, AT.handle_request)
         app = admitted(

@@ -6,7 +6,6 @@ from urllib.parse import unquote
 import h11
 
 from tracer.capture.probe import Note
-from tracer.capture.server.address import address
 from tracer.capture.server.asgi import Scope
 from tracer.capture.server.rfc9112 import origin_form, with_host
 from tracer.capture.server.shown import (
@@ -66,8 +65,11 @@ def http_scope(  # noqa: PLR0913, PLR0917  # all that it says
     }
 
 
-def note_scope(note: Note, scope: Scope) -> None:
-    """Say what the scope holds, without its secrets."""
+def note_scope(note: Note, scope: Scope, client: str, server: str) -> None:
+    """Say what the scope holds, without its secrets.
+
+    The two addresses are the connection's, and were written once.
+    """
     note(
         ScopeBuilt,
         _HTTP_SCOPE,
@@ -78,8 +80,8 @@ def note_scope(note: Note, scope: Scope) -> None:
         scope["root_path"],
         scope["http_version"],
         scope["scheme"],
-        address(scope["client"]),
-        address(scope["server"]),
+        client,
+        server,
         shown_headers(tuple(scope["headers"])),
         tuple(map(str, scope["state"])),
         note.req,

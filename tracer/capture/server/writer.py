@@ -41,12 +41,15 @@ class Writer:
         Raises:
             h11.LocalProtocolError: HTTP doesn't allow the event here.
         """
-        output = self.conn.send(event)
+        conn = self.conn
+        output = conn.send(event)
         assert output is not None
         if (note := self.note) is not None:
-            self._note_sent(note, event, len(output), where)
+            name, n = type(event).__name__, len(output)
+            theirs, ours = conn.their_state.__name__, conn.our_state.__name__
+            note(H11Send, where, name, theirs, ours, n)
             # Before the call: the client may have its bytes before it ends.
-            note(TransportWrite, where, len(output), of)
+            note(TransportWrite, where, n, of)
         self.transport.write(output)
         return output
 
@@ -54,7 +57,9 @@ class Writer:
         """Tell h11 that nothing more will be sent, and close."""
         self.conn.send(HANGUP)
         if (note := self.note) is not None:
-            self._note_sent(note, HANGUP, 0, where)
+            theirs = self.conn.their_state.__name__
+            ours = self.conn.our_state.__name__
+            note(H11Send, where, "ConnectionClosed", theirs, ours, 0)
         self.close(where, reason)
 
     def close(self, where: int | None, reason: str) -> None:
@@ -68,10 +73,3 @@ class Writer:
         if (note := self.note) is not None:
             note(TransportClose, where, reason)
         self.transport.abort()
-
-    def _note_sent(
-        self, note: Note, event: h11.Event, n: int, where: int | None
-    ) -> None:
-        theirs = self.conn.their_state.__name__
-        ours = self.conn.our_state.__name__
-        note(H11Send, where, type(event).__name__, theirs, ours, n)
