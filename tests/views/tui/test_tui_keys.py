@@ -197,6 +197,14 @@ def test_a_filter_by_kind_thins_the_events_out() -> None:
     play(scenario, exchanges())
 
 
+def test_a_filter_may_stand_from_the_beginning() -> None:
+    async def scenario(stage: Stage) -> None:
+        assert stage.app.board.requests.count() == 1
+        assert "path=/items/2" in stage.text
+
+    play(scenario, exchanges(3), filter="path=/items/2")
+
+
 def test_r_sends_again_or_says_what_to_do() -> None:
     async def scenario(stage: Stage) -> None:
         await stage.press("r")

@@ -112,19 +112,47 @@ def test_chinese_fits_too() -> None:
     same_as_golden("live-zh-120x40.txt", stage.text)
 
 
-@pytest.mark.parametrize(
-    ("name", "theme"),
-    [("live.svg", "textual-dark"), ("live-light.svg", "textual-light")],
-)
-def test_the_colours(name: str, theme: str) -> None:
-    seen: list[str] = []
+def test_the_picture_that_the_readme_shows() -> None:
+    async def scenario(stage: Stage) -> None:
+        player = stage.app.player
+        player.select(2)
+        kinds = [record.kind for record in player.moment().story]
+        await stage.after(beat_of(stage, kinds.index("endpoint.enter")) + 0.08)
+        seen.append(picture(stage.app))
 
+    seen: list[str] = []
+    play(scenario, teahouse(), live=False)
+    same_as_golden("teahouse.svg", seen[0])
+
+
+def beat_of(stage: Stage, index: int) -> float:
+    score = stage.app.player.moment().score
+    assert score is not None
+    return score.beats[index].start
+
+
+def test_a_light_theme_has_its_own_colours() -> None:
     async def scenario(stage: Stage) -> None:
         await stage.after(2.6)
         seen.append(picture(stage.app))
 
-    play(scenario, exchanges(2), theme=theme)
-    same_as_golden(name, seen[0])
+    seen: list[str] = []
+    play(scenario, exchanges(2), theme="textual-light")
+    same_as_golden("live-light.svg", seen[0])
+
+
+def test_every_state_has_a_glyph_besides_its_colour() -> None:
+    """What NO_COLOR leaves: texts of an ANSI theme, and no colour at all."""
+
+    async def scenario(stage: Stage) -> None:
+        await stage.after(2.6)
+        seen.append(stage.text)
+
+    seen: list[str] = []
+    play(scenario, exchanges(2), theme="ansi-dark")
+    play(scenario, exchanges(2))
+    assert seen[0] == seen[1]
+    assert {"►", "✓", "…", "·"} <= set(seen[0])
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW])

@@ -275,10 +275,11 @@ def play(  # noqa: PLR0913  # each has a default
     live: bool = True,
     lang: str = "en",
     theme: str = "textual-dark",
+    filter: str = "",  # noqa: A002
 ) -> Stage:
     """Run a scenario on a screen of its own."""
     clock, feed = Clock(), MemoryFeed(records, live=live)
-    app = TraceApp(feed, lang=lang, clock=clock)
+    app = TraceApp(feed, filter=filter, lang=lang, clock=clock)
     app.player.still = False  # the tests' environment asks for no motion
     app.theme = theme
 

@@ -78,6 +78,8 @@ class TraceApp(App[int]):
         self,
         feed: Feed,
         *,
+        depth: Depth = Depth.STAGES,
+        filter: str = "",  # noqa: A002  # its name on the command line too
         lang: str = "en",
         clock: Callable[[], float] | None = None,
     ) -> None:
@@ -85,9 +87,14 @@ class TraceApp(App[int]):
 
         Args:
             feed: Where the records come from.
+            depth: How much is listed at first.
+            filter: What is listed at first, see `tracer.model.filter`.
             lang: Language of the explanations.
             clock: Seconds that only rise. Given, it is the test's: no timer
                 runs, and `tick` is called by hand.
+
+        Raises:
+            FilterError: A filter that makes no sense.
         """
         super().__init__()
         self.feed = feed
@@ -95,6 +102,10 @@ class TraceApp(App[int]):
         still = constants.TEXTUAL_ANIMATIONS == "none"
         self.player = Player(self.trace, live=feed.live, still=still)
         self.board = Board(load(lang))
+        self.board.events.depth = depth
+        if filter:
+            self.board.filter(parse_filter(filter))
+            self.board.input.value = filter
         self._top = Title(id="title")
         self._manual = clock is not None
         self._clock = clock or time.monotonic
@@ -109,6 +120,7 @@ class TraceApp(App[int]):
         yield Footer(compact=True, show_command_palette=False)
 
     def on_mount(self) -> None:
+        self.board.input.display = bool(self.board.input.value)
         self.board.requests.focus()
         if not self._manual:
             self.set_interval(FEED_RATE, self.tick)

@@ -63,8 +63,8 @@ the article that this tool follows differs from today, that is said too.
         self._say(said.source(kind), "muted")
 
     def _say(self, text: str, look: str) -> None:
-        # One column is left for the scroll bar.
-        for line in wrap(text, self._width - 1):
+        # Two columns are left for the scroll bar.
+        for line in wrap(text, self._width - 2):
             self._lines.append((line, look))
 
     def count(self) -> int:

@@ -75,12 +75,12 @@ class Player:
         return LINGER if over else PATIENCE
 
     def _begin(self) -> bool:
-        """Show the first request there is, or in a live view the newest."""
-        numbers = [n for n in self.trace.requests if self.trace.story(n)]
-        if not numbers:
-            return False
-        self._show(numbers[-1] if self.live else numbers[0])
-        return True
+        """Show the first request there is."""
+        told = (n for n in self.trace.requests if self.trace.story(n))
+        number = next(told, None)
+        if number is not None:
+            self._show(number)
+        return number is not None
 
     def _next(self) -> None:
         later: list[int] = []

@@ -6,6 +6,7 @@ import sys
 import threading
 import traceback
 
+from tracer.model.depth import Depth
 from tracer.views.feed import Feed
 from tracer.views.tui.app import TraceApp
 
@@ -34,20 +35,32 @@ class TerminalApp(TraceApp):
             loop.add_signal_handler(number, self.exit, code, code)
 
 
-def run(feed: Feed, *, lang: str = "en") -> int:
+def run(
+    feed: Feed,
+    *,
+    depth: str = "stages",
+    filter: str = "",  # noqa: A002  # its name on the command line too
+    lang: str = "en",
+) -> int:
     """Show a feed until the user quits, a signal comes, or something breaks.
 
     Args:
         feed: Where the records come from; whoever made it closes it.
+        depth: `story`, `stages` or `events`.
+        filter: See `tracer.model.filter`.
         lang: Language of the explanations.
 
     Returns:
         The exit code: 0 after a quit, 129, 130 or 143 after a signal, 4 after
         a failure of our own, whose traceback is on stderr then.
 
+    Raises:
+        FilterError: A filter that makes no sense.
+
     Source: ours.
     """
-    app = TerminalApp(feed, lang=lang)
+    shown = Depth[depth.upper()]
+    app = TerminalApp(feed, depth=shown, filter=filter, lang=lang)
     broken: list[threading.ExceptHookArgs] = []
 
     def in_thread(args: threading.ExceptHookArgs) -> None:

@@ -13,8 +13,10 @@ WAYS = {
     "in": ("◄ in  ", "connection"),
     "out": ("► out ", "good"),
 }
-SIDE = 12
-"""Cells of a dump line beside its bytes: offset, blanks."""
+SIDE, EACH = 9, 4
+"""Cells of a dump line beside its bytes, and those of each byte."""
+ACROSS = (16, 12, 8)
+"""Bytes in a line, by preference."""
 
 
 class Wire(Rows):
@@ -36,10 +38,8 @@ bodies the first 1024 bytes are kept.
         )
 
     def rows(self, moment: Moment, width: int) -> Iterable[Line]:
-        # Each byte takes four cells: two digits, a blank, a character.
-        across = 16 if width >= SIDE + 16 * 4 else 12
-        if width < SIDE + 12 * 4:
-            across = 8
+        fitting = (n for n in ACROSS if SIDE + EACH * n <= width)
+        across = next(fitting, ACROSS[-1])
         for record in moment.played:
             at = millis(record.t - moment.began, 7)
             match record:
@@ -61,10 +61,9 @@ bodies the first 1024 bytes are kept.
 
 def _dump(record: Bytes, across: int) -> Iterable[Line]:
     way, look = WAYS[record.direction]
-    cut = record.n - len(record.text)
     said = f"{record.of}, {many(record.n, 'byte')}"
-    if cut:
-        said += f", {len(record.text)} kept"
+    if (shown := len(record.text)) != record.n:
+        said += f", {shown} shown"
     yield ((way, look), (said, "muted"))
     for line in hexdump(record.text, across):
         offset, dump = line[:6], line[6:]
