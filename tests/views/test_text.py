@@ -47,7 +47,10 @@ def test_a_recording_is_told(name: str, options: dict[str, str]) -> None:
     assert told == file.read_text("utf-8")
 
 
-def test_live_it_is_told_in_the_pieces_it_comes_in() -> None:
+def test_live_it_is_told_in_the_pieces_it_comes_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tracer.views.text.blocks.PATIENCE", 0)
     file = GOLDENS / "live-story-80.txt"
     told = page(teahouse_feed(live=True, step=40), depth="story", width=80)
     if os.environ.get("GOLDENS") == "write":

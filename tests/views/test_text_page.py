@@ -176,7 +176,10 @@ OVERLAP: list[Record] = [
 ]
 
 
-def test_live_requests_that_overlap_are_told_by_turns() -> None:
+def test_live_requests_that_overlap_are_told_by_turns(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tracer.views.text.blocks.PATIENCE", 0)
     feed = ListFeed(OVERLAP, live=True, step=1)
     assert shown(page(feed, depth="stages")) == [
         "━━ #1 GET /slow",
@@ -190,6 +193,19 @@ def test_live_requests_that_overlap_are_told_by_turns() -> None:
         "#1",
         "#1",
         "#1",
+    ]
+
+
+def test_live_requests_that_end_within_a_moment_are_told_whole(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tracer.views.text.blocks.PATIENCE", 1e9)
+    feed = ListFeed(OVERLAP, live=True, step=1)
+    assert shown(page(feed, depth="stages")) == [
+        "━━ #2 GET /quick",
+        *["#2"] * 4,
+        "━━ #1 GET /slow",
+        *["#1"] * 4,
     ]
 
 

@@ -22,7 +22,7 @@ DEPTHS = {depth.name.lower(): depth for depth in Depth}
 """The values of `--depth`."""
 
 OUR_FAULT = 4
-PAUSE = 0.5
+PAUSE = 0.1
 """Seconds to wait for records before looking whether all is over."""
 
 __all__ = ["DEPTHS", "run"]

@@ -5,6 +5,7 @@ block, a slow one goes on in others, where it really waited. Replayed, a block
 is a whole request, and they stand in order of arrival.
 """
 
+import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,9 @@ from tracer.model.trace import Trace
 
 HELD = 200_000
 """Records that wait for their request's end; then the oldest are shown."""
+
+PATIENCE = 0.15
+"""Seconds for which a request under way is held, live."""
 
 SERVER = 0
 """The key of what belongs to no request and no connection."""
@@ -77,28 +81,42 @@ def has_name(request: Request) -> bool:
 
 
 class LiveBlocks:
-    """Blocks as they come; what can't be judged yet is held back."""
+    """Blocks as they come; what can't be judged yet is held back.
 
-    def __init__(self, judge: Judge) -> None:
+    A request under way is held for a moment, too: most end within it, and
+    are one block then.
+    """
+
+    def __init__(self, trace: Trace, judge: Judge) -> None:
+        self._trace = trace
         self._judge = judge
         self._held: dict[int, Block] = {}
+        self._since: dict[int, float] = {}
 
     def add(self, req: int | None, records: Sequence[Record]) -> None:
         """Take records that belong to a request, or to none."""
         for record in records:
             key = key_of(req, record)
             self._held.setdefault(key, Block(key)).records.append(record)
+            self._since.setdefault(key, time.monotonic())
 
     def ready(self, *, ended: bool) -> Iterator[Block]:
         """Give the blocks that can be shown."""
         for key in list(self._held):
             wanted = self._judge(key, ended=ended)
-            if wanted is None:
+            if wanted is None or not (ended or self._is_ripe(key)):
                 continue
             block = self._held.pop(key)
+            del self._since[key]
             if wanted:
                 block.sort()
                 yield block
+
+    def _is_ripe(self, key: int) -> bool:
+        request = self._trace.requests.get(key)
+        if request is None or request.outcome in OVER:
+            return True
+        return time.monotonic() - self._since[key] >= PATIENCE
 
 
 class ReplayBlocks:

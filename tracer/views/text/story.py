@@ -52,7 +52,7 @@ class Story:
         self._live = live
         self._judge = Judge(trace, chosen)
         self._blocks: LiveBlocks | ReplayBlocks = (
-            LiveBlocks(self._judge)
+            LiveBlocks(trace, self._judge)
             if live
             else ReplayBlocks(trace, self._judge)
         )
