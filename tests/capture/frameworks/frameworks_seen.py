@@ -66,6 +66,10 @@ class Seen:
         self.events.clear()
         options.setdefault("follow_redirects", False)
         self.response = self.client.request(method, path, **options)
+        return self.story()
+
+    def story(self) -> list[str]:
+        """What was seen since the last request began."""
         return [told(e) for e in self.events if e.kind not in BESIDE]
 
     def inner(self, path: str, **options: Any) -> list[str]:

@@ -1,19 +1,22 @@
 """Each part of a Starlette app, requested: the whole story, line by line."""
 
 import functools
+from pathlib import Path
 from typing import Any
 
 from frameworks_seen import RINGS, Seen, as_it_was  # noqa: F401
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask, BackgroundTasks
-from starlette.endpoints import HTTPEndpoint
+from starlette.endpoints import HTTPEndpoint, WebSocketEndpoint
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
-from starlette.routing import Host, Mount, Route, Router
+from starlette.routing import Host, Mount, Route, Router, WebSocketRoute
+from starlette.staticfiles import StaticFiles
+from starlette.websockets import WebSocket
 
 from tracer.capture.frameworks import uninstrument
 
@@ -619,6 +622,50 @@ def test_the_lifespan_is_no_request() -> None:
     ]
     assert {each.req for each in seen.events} == {None}
     assert seen.of("app.enter")[0].type == "lifespan"
+
+
+def test_a_websocket_passes_the_same_stages() -> None:
+    async def echo(websocket: WebSocket) -> None:
+        await websocket.accept()
+        await websocket.send_text(await websocket.receive_text())
+        await websocket.close()
+
+    class Echo(WebSocketEndpoint):
+        async def on_receive(self, websocket: WebSocket, data: Any) -> None:
+            await websocket.send_text("class")
+
+    routes = [WebSocketRoute("/f", echo), WebSocketRoute("/c", Echo)]
+    seen = Seen(Starlette(routes=routes))
+
+    for path, name, answer in (("/f", "echo", "hi"), ("/c", "Echo", "class")):
+        seen.events.clear()
+        with seen.client.websocket_connect(path) as session:
+            session.send_text("hi")
+            assert session.receive_text() == answer
+        form = "function" if name == "echo" else "class"
+        story = seen.story()
+        at = story.index(f"route.match WebSocket {path} FULL 1")
+        assert story[at : at + 4] == [
+            f"route.match WebSocket {path} FULL 1",
+            f"route.handle WebSocket {path}",
+            f"endpoint.enter {name} {form} async",
+            f"endpoint.exit {name} NoneType",
+        ]
+        assert story[0] == "app.enter Starlette websocket"
+
+
+def test_static_files_are_an_app_with_worker_threads(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("a")
+    app = Starlette(routes=[Mount("/s", StaticFiles(directory=tmp_path))])
+    seen = Seen(app)
+
+    story = seen.inner("/s/a.txt")
+
+    assert seen.response.text == "a"
+    assert story[3] == "app.enter StaticFiles http"
+    assert story[-1] == "app.exit StaticFiles"
+    assert "thread.queued StaticFiles.lookup_path" in story
+    assert "response.call FileResponse 200" in story
 
 
 def test_the_rings_are_known_to_these_tests() -> None:
