@@ -103,9 +103,7 @@ class TraceApp(App[int]):
         self.player = Player(self.trace, live=feed.live, still=still)
         self.board = Board(load(lang))
         self.board.events.depth = depth
-        if filter:
-            self.board.filter(parse_filter(filter))
-            self.board.input.value = filter
+        self._first = filter, parse_filter(filter)
         self._top = Title(id="title")
         self._manual = clock is not None
         self._clock = clock or time.monotonic
@@ -120,7 +118,11 @@ class TraceApp(App[int]):
         yield Footer(compact=True, show_command_palette=False)
 
     def on_mount(self) -> None:
-        self.board.input.display = bool(self.board.input.value)
+        text, wanted = self._first
+        if wanted:
+            self.board.filter(wanted)
+            self.board.input.value = text
+            self.board.input.display = True
         self.board.requests.focus()
         if not self._manual:
             self.set_interval(FEED_RATE, self.tick)
