@@ -6,6 +6,7 @@ Written anew by GOLDENS=write, after a look at the difference.
 import io
 import os
 import re
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,10 @@ from tracer.events import (
     Unknown,
 )
 from tracer.model.filter import FilterError
+from tracer.model.requests import Outcome
+from tracer.views.explain import LANGUAGES
 from tracer.views.text import run
+from tracer.views.text.words import WORDS
 
 GOLDENS = Path(__file__).parent / "text_goldens"
 
@@ -217,3 +221,15 @@ def test_a_terminal_that_knows_no_unicode_gets_what_it_knows() -> None:
     told = raw.getvalue().decode("ascii")
     assert "\n== #1 GET / ==" in told
     assert "?" not in told.replace("?milk", "")
+
+
+def test_the_views_own_words_are_there_in_each_language() -> None:
+    assert set(WORDS) == set(LANGUAGES)
+    for words in WORDS.values():
+        assert set(words.outcomes) == {each.value for each in Outcome}
+        assert all(getattr(words, each.name) for each in fields(words))
+        for each in fields(words):
+            text = getattr(words, each.name)
+            ours = getattr(WORDS["en"], each.name)
+            if isinstance(text, str):
+                assert re.findall("{.*?}", text) == re.findall("{.*?}", ours)
