@@ -29,9 +29,10 @@ from tracer.capture.server.reader import Reader
 from tracer.capture.server.refuse import (
     HEAD_LIMIT,
     INVALID,
-    admitted,
     decline_upgrade,
+    is_full,
     send_400,
+    service_unavailable,
 )
 from tracer.capture.server.rfc9112 import has_valid_host, is_ambiguous
 from tracer.capture.server.scope import http_scope, note_scope
@@ -202,15 +203,12 @@ class H11Protocol(asyncio.Protocol):
             note_scope(note, self.scope, *self.ends)
         if b"upgrade" in headers:
             decline_upgrade(self.scope, self.logger, note, AT.handle_request)
-        app = admitted(
-            self.app,
-            len(self.connections),
-            len(self.tasks),
-            limit=self.config.limit_concurrency,
-            logger=self.logger,
-            note=note,
-            where=AT.handle_request,
-        )
+        app, limit = self.app, self.config.limit_concurrency
+        if limit is not None:
+            counts = len(self.connections), len(self.tasks)
+            if is_full(*counts, limit, note, AT.handle_request):
+                self.logger.warning("Exceeded concurrency limit.")
+                app = service_unavailable
         self.cycle = RequestResponseCycle(
             scope=self.scope,
             conn=self.conn,

@@ -9,7 +9,7 @@ import h11
 
 from tracer.capture import redact
 from tracer.capture.probe import Note
-from tracer.capture.server.asgi import ASGIApp, Receive, Scope, Send
+from tracer.capture.server.asgi import Receive, Scope, Send
 from tracer.capture.server.head import STATUS_PHRASES
 from tracer.capture.server.writer import END, Writer
 from tracer.events import Bytes, LimitCheck, LimitRejected, UpgradeDecision
@@ -87,32 +87,25 @@ def upgrade_of(headers: list[tuple[bytes, bytes]]) -> bytes | None:
     return upgrade if b"upgrade" in tokens else None
 
 
-def admitted(  # noqa: PLR0913  # all that the decision is said with
-    app: ASGIApp,
+def is_full(
     connections: int,
     tasks: int,
-    *,
-    limit: int | None,
-    logger: logging.Logger,
+    limit: int,
     note: Note | None,
     where: int | None,
-) -> ASGIApp:
-    """Give the app that answers: the user's, or 503 when too much is open.
+) -> bool:
+    """Tell whether so much is open that the answer is 503.
 
     The connection that asks counts itself, and so do idle ones.
 
     Source: uvicorn, `H11Protocol.handle_events`
     """
-    if limit is None:
-        return app
+    full = connections >= limit or tasks >= limit
     if note is not None:
         note(LimitCheck, where, connections, tasks, limit)
-    if connections < limit and tasks < limit:
-        return app
-    logger.warning("Exceeded concurrency limit.")
-    if note is not None:
-        note(LimitRejected, where)
-    return service_unavailable
+        if full:
+            note(LimitRejected, where)
+    return full
 
 
 async def service_unavailable(
