@@ -269,3 +269,11 @@ def test_no_depth_makes_a_line_endless() -> None:
         each for each in page(ListFeed([deep])).splitlines() if " M " in each
     ]
     assert len(line) < 250
+
+
+def test_what_is_under_way_at_the_end_is_said() -> None:
+    for live in (False, True):
+        told = page(ListFeed(OVERLAP[:3], live=live), depth="stages")
+        assert "#1   … running\n#2   … running\n" in told
+        assert "Requests 2" in told
+        assert "  running 2\n" in told

@@ -115,6 +115,8 @@ class Story:
             wanted = self._judge(request.number, ended=True)
             if wanted and request.outcome not in OVER:
                 self._tally.add(request)
+                if not self._chosen.events:
+                    self._lines += self._footer(request)
         found = [each for each in self._trace.findings if self._wants(each)]
         page, words = self._page, self._words
         self._lines += ["", *self._tally.lines(page, words)]
