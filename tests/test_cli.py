@@ -1,5 +1,6 @@
 """The command line: what it says and with which code, as its user sees it."""
 
+import contextlib
 import json
 import os
 import pty
@@ -8,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -202,17 +204,48 @@ def test_without_a_view_and_a_recording_nothing_is_traced(
     assert printed == "hello\n"
 
 
-def test_head_ends_it_quietly(folder: Path) -> None:
+@pytest.mark.parametrize("busy", [True, False])
+def test_who_stops_reading_ends_it_quietly(folder: Path, *, busy: bool) -> None:
+    """As `| head` and `| less` do, even if nothing more happens."""
     process = start(folder, "--view", "text")
     assert process.stdout is not None
     assert process.stderr is not None
     url = url_in(process.stdout)
     process.stdout.close()
-    get(url)
+    if busy:
+        with contextlib.suppress(OSError):  # it may be gone already
+            get(url)
 
     assert process.wait(60) == 0
     assert process.stderr.read() == ""
     process.stderr.close()
+
+
+def test_a_name_that_is_no_text_is_wrong_usage(folder: Path) -> None:
+    done = run("serve", "served:app", "--record", b"\xff".decode(
+        "utf-8", "surrogateescape"), cwd=folder)  # fmt: skip
+
+    assert done.returncode == 2
+    assert done.stderr.endswith("is not UTF-8\n")
+
+
+def test_the_third_interrupt_ends_it_at_once(folder: Path) -> None:
+    (folder / "served.py").write_text(
+        "import time, signal\n"
+        "signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+        "print('stuck', flush=True)\ntime.sleep(120)\n"
+    )
+    process = start(folder, "--view", "text")
+    assert process.stdout is not None
+    for line in process.stdout:
+        if "stuck" in line:
+            break
+    for _ in range(3):
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.1)  # else two of them may arrive as one
+    process.communicate(timeout=60)
+
+    assert process.returncode == 130
 
 
 def test_a_file_that_is_no_recording_is_not_overwritten(folder: Path) -> None:

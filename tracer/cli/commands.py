@@ -2,8 +2,11 @@
 
 import json
 import os
+import select
 import signal
+import stat
 import sys
+import threading
 from argparse import Namespace
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -59,7 +62,11 @@ def serve(options: Namespace) -> int:
         from tracer.capture.here import serve_here  # noqa: PLC0415
 
         return serve_here(told)
-    return _live(options, LiveFeed(options.app, told.line()))
+    try:
+        line = told.line()
+    except UnicodeEncodeError:
+        return fail("a name on the command line is not UTF-8", USAGE)
+    return _live(options, LiveFeed(options.app, line))
 
 
 def demo(options: Namespace) -> int:
@@ -153,14 +160,27 @@ def _no_terminal() -> str | None:
 
 def _live(options: Namespace, feed: LiveFeed) -> int:
     with feed, _signals_to(feed):
-        try:
-            shown = _show(feed, options)
-        except BrokenPipeError:
-            feed.stop()
-            raise
+        if options.view == "text":
+            _stop_when_nobody_reads(feed)
+        shown = _show(feed, options)
         said = feed.problem if options.view == "text" else None
         feed.close()
     return _end(feed, shown, said)
+
+
+def _stop_when_nobody_reads(feed: LiveFeed) -> None:
+    """As after `| less` was left: else we learned of it at the next event."""
+    out = sys.stdout.fileno()
+    if not stat.S_ISFIFO(os.fstat(out).st_mode):
+        return
+    reader = select.poll()
+    reader.register(out, 0)  # an error is always told, and nothing else
+
+    def wait() -> None:
+        reader.poll()
+        feed.stop()
+
+    threading.Thread(target=wait, name="asgi-trace reader", daemon=True).start()
 
 
 def _show(feed: LiveFeed | FileFeed, options: Namespace) -> int:
@@ -169,7 +189,8 @@ def _show(feed: LiveFeed | FileFeed, options: Namespace) -> int:
     if options.view == "tui":
         from tracer.views import tui  # noqa: PLC0415
 
-        return tui.run(feed, lang=lang)
+        depth, wanted = options.depth, options.filter
+        return tui.run(feed, depth=depth, filter=wanted, lang=lang)
     from tracer.views import text  # noqa: PLC0415
 
     return text.run(
@@ -215,7 +236,11 @@ def _signals_to(feed: LiveFeed) -> Iterator[None]:
     def forward(number: int, frame: FrameType | None) -> None:
         nonlocal count
         count += number == signal.SIGINT
-        feed.signal(number if count < FORCE_AT else signal.SIGKILL)
+        if count < FORCE_AT:
+            feed.signal(number)
+            return
+        feed.signal(signal.SIGKILL)
+        raise KeyboardInterrupt  # and don't read what is still to come
 
     handled = (signal.SIGINT, signal.SIGTERM)
     before = {each: signal.signal(each, forward) for each in handled}

@@ -195,7 +195,7 @@ def _viewing(parser: Parser, views: tuple[str, ...]) -> None:
         "--depth",
         choices=DEPTHS,
         default="stages",
-        help="how much the text view tells (default: stages)",
+        help="how much is told (default: stages)",
     )
     add("--filter", default="", metavar="FILTER", help=_FILTER)
     add(
