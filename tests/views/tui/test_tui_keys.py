@@ -279,6 +279,8 @@ def test_a_problem_is_said_once_and_the_screen_stays() -> None:
         await stage.after()
         await stage.pilot.pause()
         assert "killed by SIGKILL [red]" in stage.text
+        assert " ENDED " in stage.text
+        assert " gone" in stage.text
         await stage.press("escape")
         await stage.after(1)
         assert not isinstance(stage.app.screen, Problem)

@@ -122,7 +122,7 @@ def test_the_picture_that_the_readme_shows() -> None:
 
     seen: list[str] = []
     play(scenario, teahouse(), live=False)
-    same_as_golden("teahouse.svg", seen[0])
+    same_as_golden("live.svg", seen[0])
 
 
 def beat_of(stage: Stage, index: int) -> float:

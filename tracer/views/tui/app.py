@@ -201,9 +201,11 @@ class TraceApp(App[int]):
         return Content(title), Content(" · ".join(said))
 
     def _who(self) -> tuple[Piece, ...]:
-        live = (
-            (" LIVE ► ", "good") if self.feed.live else (" REPLAY ", "accent")
-        )
+        live = (" LIVE ► ", "good")
+        if not self.feed.live:
+            live = (" REPLAY ", "accent")
+        elif self.feed.ended:
+            live = (" ENDED ", "warn")
         url = self.trace.server.url
         return (
             (" asgi-trace ", "strong"),
@@ -214,9 +216,11 @@ class TraceApp(App[int]):
 
     def _gauges(self) -> tuple[Piece, ...]:
         server, progress = self.trace.server, self.feed.progress
-        phase = "leaving" if self._leaving is not None else server.phase
-        reading = progress is not None and not self.feed.ended
-        state = f"reading {progress:.0%}" if reading else phase
+        state = "leaving" if self._leaving is not None else server.phase
+        if self.feed.live and self.feed.ended and server.phase != "stopped":
+            state = "gone"  # it could not say that it stops
+        if progress is not None and not self.feed.ended:
+            state = f"reading {progress:.0%}"
         dropped = (
             f" drop {server.dropped} ",
             "loud" if server.dropped else "muted",
