@@ -302,3 +302,21 @@ def test_another_version_only_shows_less(
 
     assert seen.response.json() == 1
     assert "[worker] endpoint.enter plain function threadpool" in story
+
+
+def test_a_fault_of_our_own_leaves_fastapi_its_arguments(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*args: Any) -> None:
+        raise RuntimeError("ours")
+
+    monkeypatch.setattr(ours, "_calling", broken)
+    app = without_docs()
+    app.get("/items/{id}")(read)
+    seen = Seen(app)
+
+    story = within(seen.get("/items/3"))
+
+    assert seen.response.json() == {"id": 3, "a": 3, "b": 1, "q": 7}
+    assert story[-1] == "dependency.exit opened teardown"
+    assert {each.name for each in caplog.records} == {"asgi_trace"}

@@ -23,7 +23,7 @@ from tracer.capture.frameworks.patch import (
     wrap,
 )
 from tracer.capture.frameworks.stages import EndpointStage
-from tracer.capture.frameworks.trail import raised
+from tracer.capture.frameworks.trail import fault, raised
 from tracer.capture.probe import CURRENT, Note
 from tracer.capture.sources import place
 from tracer.events import DependencyEnter, DependencyExit
@@ -64,17 +64,34 @@ def _endpoint(original: Call) -> Call:
     """`run_endpoint_function`: calls the user's function with its values."""
 
     async def run_endpoint_function(**kwargs: Any) -> Any:
-        dependant = kwargs.get("dependant")
-        if CURRENT.get() is None or dependant is None:
-            return await original(**kwargs)
-        made = endpoint_for(dependant.call, bool(kwargs.get("is_coroutine")))
-        kwargs["dependant"] = _calling(dependant, made)
-        return await original(**kwargs)
+        return await original(**_changed(kwargs, _with_endpoint))
 
     return run_endpoint_function
 
 
-def endpoint_for(call: Call, is_async: bool) -> Call:
+def _changed(
+    arguments: dict[str, Any], change: Callable[[dict[str, Any]], object]
+) -> dict[str, Any]:
+    """Give the arguments to call with: changed ones, while traced."""
+    if CURRENT.get() is None or "dependant" not in arguments:
+        return arguments
+    changed = dict(arguments)
+    try:
+        change(changed)
+    except Exception:  # noqa: BLE001 - the app must not have it
+        fault()
+        return arguments
+    return changed
+
+
+def _with_endpoint(arguments: dict[str, Any]) -> None:
+    dependant = arguments["dependant"]
+    is_async = bool(arguments.get("is_coroutine"))
+    made = endpoint_for(dependant.call, is_async=is_async)
+    arguments["dependant"] = _calling(dependant, made)
+
+
+def endpoint_for(call: Call, *, is_async: bool) -> Call:
     """Give the function to call in place of an endpoint."""
     known = _endpoints.get(id(call))
     if known is None:
@@ -100,21 +117,21 @@ def _dependencies(original: Call) -> Call:
     """
 
     async def solve_dependencies(**kwargs: Any) -> Any:
-        dependant = kwargs.get("dependant")
-        if CURRENT.get() is None or dependant is None:
-            return await original(**kwargs)
-        if dependant.dependencies:
-            inner = [_watched(each) for each in dependant.dependencies]
-            copied = copy.copy(dependant)
-            copied.dependencies = inner
-            kwargs["dependant"] = copied
-        overrides = kwargs.get("dependency_overrides_provider")
-        found = attributes(overrides).get("dependency_overrides")
-        if found and type(overrides) is not _Provider:
-            kwargs["dependency_overrides_provider"] = _Provider(found)
-        return await original(**kwargs)
+        return await original(**_changed(kwargs, _with_dependencies))
 
     return solve_dependencies
+
+
+def _with_dependencies(arguments: dict[str, Any]) -> None:
+    dependant = arguments["dependant"]
+    if dependant.dependencies:
+        copied = copy.copy(dependant)
+        copied.dependencies = [_watched(each) for each in copied.dependencies]
+        arguments["dependant"] = copied
+    provider = arguments.get("dependency_overrides_provider")
+    found = attributes(provider).get("dependency_overrides")
+    if found and type(provider) is not _Provider:
+        arguments["dependency_overrides_provider"] = _Provider(found)
 
 
 def _watched(dependant: Any) -> Any:
