@@ -1,0 +1,239 @@
+"""The server's small parts, each by itself."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tracer.capture import redact
+from tracer.capture.server.address import (
+    address,
+    get_local_addr,
+    get_remote_addr,
+)
+from tracer.capture.server.blame import message_of, place_of
+from tracer.capture.server.head import credited
+from tracer.capture.server.refuse import upgrade_of
+from tracer.capture.server.rfc9112 import (
+    has_valid_host,
+    is_ambiguous,
+    origin_form,
+    with_host,
+)
+from tracer.capture.server.shown import MANY, Kept
+
+
+@pytest.fixture(autouse=True)
+def hiding() -> Iterator[None]:
+    redact.hide()
+    yield
+    redact.hide()
+
+
+class Transport:
+    """What a transport knows of its ends."""
+
+    def __init__(self, **known: object) -> None:
+        self.known = known
+
+    def get_extra_info(self, name: str) -> object:
+        return self.known.get(name)
+
+
+class Socket:
+    def __init__(self, name: object) -> None:
+        self.name = name
+
+    def getsockname(self) -> object:
+        return self.name
+
+    def getpeername(self) -> object:
+        if self.name is None:
+            raise OSError
+        return self.name
+
+
+@pytest.mark.parametrize(
+    ("known", "client", "server"),
+    [
+        ({}, None, None),
+        ({"socket": Socket(("h", 1))}, ("h", 1), ("h", 1)),
+        ({"socket": Socket(("::1", 1, 0, 0))}, ("::1", 1), ("::1", 1)),
+        ({"socket": Socket("/run/s")}, None, ("/run/s", None)),
+        ({"socket": Socket(None)}, None, None),
+        (
+            {"sockname": ("s", 2), "peername": ("c", 3)},
+            ("c", 3),
+            ("s", 2),
+        ),
+        ({"sockname": "/run/s", "peername": ""}, None, ("/run/s", None)),
+    ],
+)
+def test_the_two_ends_of_a_connection(
+    known: dict[str, object], client: object, server: object
+) -> None:
+    transport: Any = Transport(**known)
+    assert get_remote_addr(transport) == client
+    assert get_local_addr(transport) == server
+
+
+@pytest.mark.parametrize(
+    ("end", "text"),
+    [
+        (None, ""),
+        (("127.0.0.1", 80), "127.0.0.1:80"),
+        (("::1", 80), "[::1]:80"),
+        (("/run/s", None), "/run/s"),
+    ],
+)
+def test_an_end_as_text(end: tuple[str, int | None] | None, text: str) -> None:
+    assert address(end) == text
+
+
+@pytest.mark.parametrize(
+    ("target", "form", "host"),
+    [
+        (b"/a?b", b"/a?b", None),
+        (b"*", b"*", None),
+        (b"a:443", b"a:443", None),
+        (b"http://h", b"/", b"h"),
+        (b"HTTPS://h:1/a//b?c#d", b"/a//b?c#d", b"h:1"),
+        (b"http://u:p@h?q", b"/?q", b"h"),
+        (b"//h/a", b"//h/a", None),
+        (b"ftp://h/a", b"ftp://h/a", None),
+    ],
+)
+def test_the_origin_form_of_a_target(
+    target: bytes, form: bytes, host: bytes | None
+) -> None:
+    assert origin_form(target) == (form, host)
+
+
+def test_the_targets_host_takes_the_place_of_the_headers() -> None:
+    headers = [(b"a", b"b"), (b"host", b"old")]
+    assert with_host(headers, b"new") == [(b"host", b"new"), (b"a", b"b")]
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        b"",
+        b"a",
+        b"a.b:80",
+        b"a_b",
+        b"127.0.0.1",
+        b"[::1]:80",
+        b"a%20b",
+        b"a:",
+        b"a,b",
+    ],
+)
+def test_a_host_that_could_be_one(host: bytes) -> None:
+    assert has_valid_host({b"host": host})
+
+
+@pytest.mark.parametrize(
+    "host",
+    [b"a b", b"a/b", b"u@h", b"a:b", b"::1", b"[::1", b"\xe4", b"a?b"],
+)
+def test_a_host_that_could_not(host: bytes) -> None:
+    assert not has_valid_host({b"host": host})
+
+
+def test_no_host_is_h11s_business() -> None:
+    assert has_valid_host({})
+
+
+def test_two_lengths_are_ambiguous() -> None:
+    length, chunked = (b"content-length", b"1"), (b"transfer-encoding", b"x")
+    assert is_ambiguous(dict([length, chunked]))
+    assert not is_ambiguous(dict([length]))
+    assert not is_ambiguous(dict([chunked]))
+
+
+def test_an_upgrade_needs_both_headers() -> None:
+    both = [(b"connection", b"keep-alive, Upgrade"), (b"upgrade", b"H2C")]
+    assert upgrade_of(both) == b"h2c"
+    assert upgrade_of(both[:1]) is None
+    assert upgrade_of(both[1:]) is None
+
+
+def test_what_h11_adds_moves_and_drops_is_credited() -> None:
+    given = [
+        (b"date", b"now"),
+        (b"server", b"s"),
+        (b"Content-Length", b"2"),
+        (b"connection", b"close"),
+    ]
+    head = (
+        b"HTTP/1.1 200 OK\r\ndate: now\r\nserver: s\r\n"
+        b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+    )
+    found, kind = credited(given, (head, 2, True, True))
+    assert found == (
+        ("date", "now", "tick"),
+        ("server", "s", "config"),
+        ("Transfer-Encoding", "chunked", "h11"),
+        ("Connection", "close", "mirrored"),
+    )
+    assert kind == b""
+    assert credited([], (head, 2, True, True))[0] is found  # kept
+
+
+def test_only_what_hides_nothing_is_kept() -> None:
+    calls: list[bytes] = []
+
+    def make(raw: bytes) -> str:
+        calls.append(raw)
+        return redact.query(raw)
+
+    kept = Kept(make, str)
+    assert [kept(b"a=1"), kept(b"a=1")] == ["a=1", "a=1"]
+    assert [kept(b"token=1"), kept(b"token=1")] == ["token=[hidden]"] * 2
+    assert calls == [b"a=1", b"token=1", b"token=1"]
+
+
+def test_what_was_revealed_is_not_kept() -> None:
+    kept = Kept(redact.query, str)
+    redact.reveal()
+    assert kept(b"token=1") == "token=1"
+    redact.hide()
+    assert kept(b"token=1") == "token=[hidden]"
+
+
+def test_not_too_much_is_kept() -> None:
+    made: list[int] = []
+
+    def make(raw: int) -> str:
+        made.append(raw)
+        return str(raw)
+
+    kept = Kept(make, str)
+    for number in range(MANY + 1):
+        kept(number)
+    kept(0)
+    assert made == [*range(MANY + 1), 0]
+
+
+class UnspeakableError(Exception):
+    def __str__(self) -> str:
+        raise KeyError
+
+
+def test_an_exception_that_can_not_be_said() -> None:
+    said = message_of(UnspeakableError())
+    assert said == "(its __str__ raised KeyError)"
+
+
+def test_an_exception_is_said_without_its_secrets_and_its_length() -> None:
+    assert message_of(ValueError("token=hunter2")) == "token=[hidden]"
+    assert len(message_of(ValueError("x" * 10_000))) == 500
+
+
+def test_the_place_is_the_apps_own_even_when_a_library_raises() -> None:
+    with pytest.raises(json.JSONDecodeError) as caught:
+        json.loads("{")
+    line = caught.tb.tb_lineno
+    assert place_of(caught.value) == f"test_parts.py:{line}"
+    assert place_of(ValueError()) == ""
