@@ -195,7 +195,10 @@ class SendReturn(CycleEvent, tag="send.return", frozen=True, gc=False):
 
 
 class SendRejected(CycleEvent, tag="send.rejected", frozen=True, gc=False):
-    """The message was out of order and `send()` raised RuntimeError.
+    """The message was out of order, or HTTP can't carry it: `send()` raised.
+
+    RuntimeError for the one, h11's LocalProtocolError for the other: an
+    illegal header, a body that is longer than its Content-Length.
 
     Source: uvicorn, `RequestResponseCycle.send`
     """

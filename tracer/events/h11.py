@@ -62,6 +62,8 @@ class H11Send(H11LayerEvent, tag="h11.send", frozen=True, gc=False):
 class H11Error(H11LayerEvent, tag="h11.error", frozen=True, gc=False):
     """The bytes are not HTTP/1.1: 400 and close. No app is called.
 
+    h11 finds nearly all of them; that a Host is none, our server.
+
     Source: h11, `RemoteProtocolError`; RFC 9112, section 2.2
     """
 
