@@ -280,14 +280,8 @@ def _server_options(group: Any) -> None:  # noqa: ANN401
         help="add it to every response; may be given several times",
     )
     for name, what in _SWITCHES:
-        on = name.removeprefix("--").replace("-", "_")
-        add(
-            name,
-            action=argparse.BooleanOptionalAction,
-            dest=on,
-            default=True,
-            help=what,
-        )
+        both_ways = argparse.BooleanOptionalAction
+        add(name, action=both_ways, default=True, help=what)
 
 
 _NUMBERS: tuple[tuple[str, Any, int | None, str], ...] = (
