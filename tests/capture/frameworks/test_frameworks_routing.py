@@ -254,3 +254,19 @@ def test_static_files_are_an_app_with_worker_threads(tmp_path: Path) -> None:
     assert story[-1] == "app.exit StaticFiles"
     assert "thread.queued StaticFiles.lookup_path" in story
     assert "response.call FileResponse 200" in story
+
+
+def test_an_app_that_only_knows_the_one_above_is_no_middleware() -> None:
+    class Admin(Raw):
+        def __init__(self, site: Any) -> None:
+            self.site = site
+
+    app = Starlette()
+    app.mount("/admin", Admin(app))
+    seen = Seen(app)
+
+    assert seen.inner("/admin/")[3:] == [
+        "app.enter Admin http",
+        "response.call PlainTextResponse 200",
+        "app.exit Admin",
+    ]

@@ -158,7 +158,16 @@ def test_every_sort_of_middleware_is_seen_at_its_depth() -> None:
 
         return outer
 
+    class Listed:
+        def __init__(self, app: Any) -> None:
+            self.chain = [{"default": app}]
+
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            await self.chain[0]["default"](scope, receive, send)
+
     makers: list[Any] = [
+        Listed,
+        closure,
         Pure,
         Slotted,
         Timing,
@@ -176,6 +185,8 @@ def test_every_sort_of_middleware_is_seen_at_its_depth() -> None:
 
     names = [
         "ServerErrorMiddleware",
+        "Listed",
+        "closure",
         "Pure",
         "Slotted",
         "Timing",

@@ -32,8 +32,11 @@ FIRST = ("app", "_app", "inner", "_inner", "next_app", "next", "wrapped")
 PLAIN = (str, int, float, bool, bytes, type(None))
 """Types whose text runs nobody's code; their subclasses don't count."""
 
-LEAVES = (*PLAIN, list, tuple, dict, set, frozenset, CodeType, type(sys))
+LEAVES = (*PLAIN, set, frozenset, CodeType, type(sys))
 """Types that a search doesn't look into."""
+
+FEW = 50
+"""A list or dict with more items than this holds data, not layers."""
 
 
 class Memo(Generic[T]):
@@ -202,6 +205,8 @@ def find(
     start: object,
     wanted: Callable[[Any], bool],
     excluded: object = None,
+    *,
+    narrow: bool = False,
 ) -> list[Step] | None:
     """Search from an object through its references for one that is wanted.
 
@@ -214,6 +219,9 @@ def find(
         wanted: Says of an object whether the search is for it.
         excluded: Not looked into: the app that owns all the layers, to which
             a middleware may keep a reference.
+        narrow: Follow an instance's attributes only where the next layer is
+            kept as a rule. For when any object of a kind is wanted, and one
+            that is merely referred to would be the wrong one.
 
     Returns:
         The objects on the way, `start` first, the wanted one last; None if
@@ -233,7 +241,8 @@ def find(
         if id(thing) in seen or is_a(thing, LEAVES):
             continue
         seen.add(id(thing))
-        ways += [(*step, way) for step in reversed(list(_references(thing)))]
+        found = list(_references(thing, narrow=narrow))
+        ways += [(*step, way) for step in reversed(found)]
     return None
 
 
@@ -245,24 +254,45 @@ def _steps(way: Any) -> list[Step]:
     return steps
 
 
-def _references(thing: Any) -> Iterator[Step]:
+def _references(thing: Any, *, narrow: bool) -> Iterator[Step]:
     kind = type(thing)
     if kind is MethodType:
-        yield None, thing.__self__
-    elif issubclass(kind, functools.partial):
-        for at, each in enumerate(thing.args):
-            yield Slot(functools.partial(_rebuild, thing, at)), each
-        for name, each in thing.keywords.items():
-            yield Slot(functools.partial(_set_key, thing, name)), each
-        yield None, thing.func
-    elif kind is FunctionType:
-        for cell in thing.__closure__ or ():
-            yield from _content(cell)
-    elif not issubclass(kind, type):
-        own = attributes(thing)
-        for name in sorted(own, key=_usual):
-            yield Slot(functools.partial(_set, thing, name)), own[name]
+        return iter([(None, thing.__self__)])
+    if kind is FunctionType:
+        return _cells(thing)
+    if issubclass(kind, functools.partial):
+        return _arguments(thing)
+    if issubclass(kind, (list, tuple, dict)):
+        return iter(()) if narrow else _items(thing)
+    return iter(()) if issubclass(kind, type) else _own(thing, narrow)
+
+
+def _own(thing: object, narrow: bool) -> Iterator[Step]:
+    own = attributes(thing)
+    names = [name for name in FIRST if name in own] if narrow else own
+    for name in sorted(names, key=_usual):
+        yield Slot(functools.partial(_set, thing, name)), own[name]
+    if not narrow:
         yield from _slots(thing)
+
+
+def _arguments(held: functools.partial[Any]) -> Iterator[Step]:
+    for at, each in enumerate(held.args):
+        yield Slot(functools.partial(_rebuild, held, at)), each
+    for name, each in held.keywords.items():
+        yield Slot(functools.partial(_set_key, held, name)), each
+    yield None, held.func
+
+
+def _items(thing: Any) -> Iterator[Step]:
+    kind = type(thing)  # a subclass's own iterator would be the user's code
+    if kind not in {list, tuple, dict} or len(thing) > FEW:
+        return
+    for key, each in list(thing.items() if kind is dict else enumerate(thing)):
+        if kind is tuple:
+            yield None, each
+        else:
+            yield Slot(functools.partial(thing.__setitem__, key)), each
 
 
 def _usual(name: object) -> int:
@@ -295,13 +325,13 @@ def _slots(thing: object) -> Iterator[Step]:
                 yield Slot(put), held
 
 
-def _content(cell: CellType) -> Iterator[Step]:
-    try:
-        held = cell.cell_contents
-    except ValueError:  # empty: its variable has no value yet
-        return
-
-    yield Slot(functools.partial(_fill, cell)), held
+def _cells(function: FunctionType) -> Iterator[Step]:
+    for cell in function.__closure__ or ():
+        try:
+            held = cell.cell_contents
+        except ValueError:  # empty: its variable has no value yet
+            continue
+        yield Slot(functools.partial(_fill, cell)), held
 
 
 def _fill(cell: CellType, value: object) -> None:

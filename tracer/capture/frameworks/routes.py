@@ -297,7 +297,7 @@ def prepare_route(route: BaseRoute) -> Stage | None:
         base = attributes(route).get("_base_app", app)
         watch_mounted(app, base)
         if _is_bare(app):
-            is_app = app is base and find(app, is_router) is None
+            is_app = app is base and find(app, is_router, narrow=True) is None
             return (AppFunctionStage if is_app else LayerFunctionStage)(app)
     elif is_a(route, (Route, WebSocketRoute)):
         watch_endpoint(route, app)
@@ -307,7 +307,7 @@ def prepare_route(route: BaseRoute) -> Stage | None:
 def watch_mounted(app: object, base: object) -> None:
     """Make a mounted app visible, and the middleware around it."""
     way = find(app, lambda thing: thing is base) or [(None, app)]
-    inner = find(base, is_router)
+    inner = find(base, is_router, narrow=True)
     if inner is not None:
         watch_layers([*way[:-1], *inner[:-1]])
         return

@@ -144,7 +144,7 @@ class Served:
     def __init__(self, app: App, serve: Callable[..., Any]) -> None:
         self.app = app
         self._serve = serve
-        way = find(app, stack.is_router)
+        way = find(app, stack.is_router, narrow=True)
         if way is None:
             # Nothing inside tells of it, so it is told of from here.
             self._call: App = wrap(_calling(app), AppFunctionStage(app))
