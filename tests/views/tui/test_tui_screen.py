@@ -141,6 +141,18 @@ def test_a_light_theme_has_its_own_colours() -> None:
     same_as_golden("live-light.svg", seen[0])
 
 
+def test_the_theme_may_change_while_it_runs() -> None:
+    async def scenario(stage: Stage) -> None:
+        await stage.after(2.6)
+        stage.app.theme = "textual-light"
+        await stage.pilot.pause()
+        seen.append(picture(stage.app))
+
+    seen: list[str] = []
+    play(scenario, exchanges(2))
+    same_as_golden("live-light.svg", seen[0])
+
+
 def test_every_state_has_a_glyph_besides_its_colour() -> None:
     """What NO_COLOR leaves: texts of an ANSI theme, and no colour at all."""
 

@@ -16,7 +16,7 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.screen import Screen
 from textual.timer import Timer
-from textual.widgets import Footer, HelpPanel, Input
+from textual.widgets import Footer, Input
 
 from tracer.model.depth import Depth
 from tracer.model.filter import FilterError, parse_filter
@@ -31,7 +31,6 @@ from tracer.views.tui.pieces import Piece, many
 from tracer.views.tui.player import Player
 from tracer.views.tui.problem import Problem
 from tracer.views.tui.tabs import NAMES
-from tracer.views.tui.title import Title
 
 FEED_RATE, FRAME_RATE = 1 / 20, 1 / 30
 """Seconds between two looks at the feed, and between two frames."""
@@ -104,7 +103,6 @@ class TraceApp(App[int]):
         self.board = Board(load(lang))
         self.board.events.depth = depth
         self._first = filter, parse_filter(filter)
-        self._top = Title(id="title")
         self._manual = clock is not None
         self._clock = clock or time.monotonic
         self._then = self._clock()
@@ -113,7 +111,6 @@ class TraceApp(App[int]):
         self._leaving: float | None = None
 
     def compose(self) -> ComposeResult:
-        yield self._top
         yield self.board
         yield Footer(compact=True, show_command_palette=False)
 
@@ -177,7 +174,7 @@ class TraceApp(App[int]):
         moment = self.player.moment()
         self.board.show(moment, changed, self._pace())
         self.board.title(*self._names(moment))
-        self._top.show(self._who(), self._gauges())
+        self.board.top.show(self._who(), self._gauges())
 
     def _pace(self) -> Piece:
         """Moving or not, and how fast."""
@@ -307,7 +304,7 @@ class TraceApp(App[int]):
             self.action_pane(1)
 
     def action_help(self) -> None:
-        if self.screen.query(HelpPanel):
+        if self.screen.query("HelpPanel"):
             self.action_hide_help_panel()
         else:
             self.action_show_help_panel()

@@ -25,6 +25,7 @@ from tracer.views.tui.machines import Machines
 from tracer.views.tui.moment import Moment
 from tracer.views.tui.now import Now
 from tracer.views.tui.output import Output
+from tracer.views.tui.painted import Palette
 from tracer.views.tui.pieces import Piece
 from tracer.views.tui.requests import Requests
 from tracer.views.tui.rows import Rows
@@ -32,6 +33,7 @@ from tracer.views.tui.scrubber import Scrubber
 from tracer.views.tui.server import Server
 from tracer.views.tui.source import Source
 from tracer.views.tui.tabs import Tabs
+from tracer.views.tui.title import Title
 from tracer.views.tui.wire import Wire
 
 WIDE, HIGH = 100, 34
@@ -44,11 +46,12 @@ TOO_SMALL = f"Make the terminal larger: at least {LEAST_WIDE} × {LEAST_HIGH}."
 FILTER_HINT = "path=/items/* status=4xx kind=send.*"
 
 
-class Board(Vertical):
+class Board(Palette, Vertical):
     """All panes; `show` passes a moment to those that can be seen."""
 
     def __init__(self, explained: Explanations) -> None:
         super().__init__(id="board")
+        self.top = Title(id="title")
         self.conveyor = Conveyor(id="conveyor")
         self.ladder = Ladder(id="ladder")
         self.now = Now(explained, id="now")
@@ -76,7 +79,7 @@ class Board(Vertical):
         self.one = False
 
     def compose(self) -> ComposeResult:
-        yield from (self.conveyor, self.ladder, self.now)
+        yield from (self.top, self.conveyor, self.ladder, self.now)
         yield from (self.tabs, self.input)
         with Horizontal(id="lower"):
             with self.left:
@@ -97,7 +100,7 @@ class Board(Vertical):
     def settle(self) -> None:
         """Put the panes where the board has room for them."""
         width, height = self.size
-        height += 2  # the title and the footer
+        height += 1  # the footer
         self.one = width < WIDE or height < HIGH
         self.set_class(self.one, "-one")
         small = width < LEAST_WIDE or height < LEAST_HIGH

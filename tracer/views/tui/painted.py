@@ -30,10 +30,23 @@ LOOKS = (
 """Names of looks: each is the class `look--NAME` in `trace.tcss`."""
 
 
-class Painted(Widget):
-    """A widget that draws lines of pieces, itself and only itself."""
+class Palette(Widget):
+    """The one widget that has the looks; all painted ones stand inside it.
+
+    Each look is a node of its own to Textual: one set of them for the whole
+    screen starts much faster than one for each pane.
+    """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"look--{name}" for name in LOOKS}
+
+    def style_of(self, name: str) -> tuple[Style, bool]:
+        """A look's style, and whether it has a ground of its own."""
+        style = self.get_component_rich_style(f"look--{name}")
+        return style, style.bgcolor != self.rich_style.bgcolor
+
+
+class Painted(Widget):
+    """A widget that draws lines of pieces, itself and only itself."""
 
     def notify_style_update(self) -> None:
         """Forget the colours: the theme or the focus changed."""
@@ -54,16 +67,18 @@ class Painted(Widget):
         return style
 
     def _mixed(self, name: str, ground: str) -> Style:
-        style = (
-            self.get_component_rich_style(f"look--{name}")
-            if name
-            else self.rich_style
+        palette = next(
+            each for each in self.ancestors if isinstance(each, Palette)
         )
-        if not ground:
-            return style
-        under = self.get_component_rich_style(f"look--{ground}")
-        marks = Style(bold=under.bold, reverse=under.reverse)
-        return style + Style(bgcolor=under.bgcolor) + marks
+        own = self.rich_style
+        style, has_ground = palette.style_of(name) if name else (own, True)
+        if not has_ground:
+            style += Style(bgcolor=own.bgcolor)
+        if ground:
+            under, _ = palette.style_of(ground)
+            marks = Style(bold=under.bold, reverse=under.reverse)
+            style += Style(bgcolor=under.bgcolor) + marks
+        return style
 
     def strip(
         self, pieces: Iterable[Piece], width: int, ground: str = ""
