@@ -167,6 +167,37 @@ def test_kill_of_the_parent_of_a_blocked_loop(tmp_path: Path) -> None:
     assert_free(port)
 
 
+def children(pid: int) -> list[int]:
+    found = ""
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        found += (task / "children").read_text()
+    return [int(each) for each in found.split()]
+
+
+@pytest.mark.skipif(
+    not Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").exists(),
+    reason="needs /proc to find the processes",
+)
+def test_kill_of_the_demo_leaves_neither_server_nor_client() -> None:
+    parent = subprocess.Popen(
+        [sys.executable, "-m", "tracer", "demo", "--view", "text"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    with parent:
+        assert parent.stdout is not None
+        for line in parent.stdout:
+            if b"response.complete" in line:
+                break
+        both = children(parent.pid)
+        parent.kill()
+
+    assert len(both) == 2
+    for each in both:
+        wait_gone(each)
+
+
 class Screen:
     """A terminal that somebody draws on; what was drawn is kept."""
 
