@@ -46,6 +46,7 @@ DO = {
     "fork": "pid = os.fork()\\nif not pid:\\n"
             " print('forked', flush=True); os._exit(0)\\nos.waitpid(pid, 0)",
     "orphan": "print(os.spawnlp(os.P_NOWAIT, 'sleep', 'sleep', '300'))",
+    "exit": "os._exit(9)",
     "dump": "import faulthandler; faulthandler._sigsegv()",
 }
 """

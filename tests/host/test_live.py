@@ -262,6 +262,17 @@ def test_a_crash_is_a_sentence_and_its_last_words_are_kept(
         assert "Segmentation fault" in live.feed.last_words
 
 
+def test_an_app_that_ends_the_process_is_a_sentence(tmp_path: Path) -> None:
+    with serving(tmp_path) as live, live.send("/exit"):
+        live.drain()
+
+        assert live.feed.returncode == 9
+        assert live.feed.problem == (
+            "the server ended with exit code 9; the events until then are all"
+            " here"
+        )
+
+
 def test_a_child_needs_no_parent_of_ours_and_obeys_its_stdin(
     tmp_path: Path,
 ) -> None:

@@ -26,6 +26,9 @@ PATIENCE = (5.0, 2.0)
 The child forces its own end after 3 seconds; this is for one that can't.
 """
 
+ASKED_FOR = (130, 143)
+"""Exit codes after SIGINT and SIGTERM, which somebody meant."""
+
 _READ = 1 << 18  # bytes
 _LOOK = 0.2  # seconds between two looks whether the child is still there
 
@@ -105,12 +108,12 @@ class LiveFeed:
         for line in reversed(self._process.last_words.splitlines()):
             if line.startswith(SENTENCE):
                 return line.removeprefix(SENTENCE)
-        if code < 0 and not self._stopping.is_set():
-            return (
-                f"the server was killed by {signal.Signals(-code).name};"
-                " the events until then are all here"
-            )
-        return None
+        if self._stopping.is_set() or code in ASKED_FOR:
+            return None
+        how = f"ended with exit code {code}"
+        if code < 0:
+            how = f"was killed by {signal.Signals(-code).name}"
+        return f"the server {how}; the events until then are all here"
 
     @property
     def progress(self) -> float | None:
