@@ -149,6 +149,41 @@ def test_up_and_down_in_the_events_move_the_playhead() -> None:
     play(scenario, exchanges())
 
 
+def test_in_a_small_terminal_the_shown_pane_has_the_keys() -> None:
+    async def scenario(stage: Stage) -> None:
+        await stage.press("home", "down")
+        assert kind(stage) == "connection_made"
+        await stage.press("1", "z", "z", "2", "down")
+        assert kind(stage) == "data_received"
+
+    play(scenario, exchanges(), size=(80, 24))
+
+
+def test_clicks_pick_what_is_under_them() -> None:
+    async def scenario(stage: Stage) -> None:
+        await stage.pilot.click("#requests", offset=(8, 2))
+        assert stage.app.player.number == 2
+        await stage.pilot.click("#inspect-tabs", offset=(14, 0))
+        assert stage.app.board.inspected == 5
+        await stage.pilot.click("#conveyor", offset=(114, 3))
+        assert kind(stage) == "endpoint.enter"
+        await stage.pilot.click("#scrubber", offset=(12, 0))
+        assert lit(stage) == 0
+        await stage.pilot.click("#events", offset=(8, 3))
+        assert kind(stage) == "scope.built"
+
+    play(scenario, exchanges(2))
+
+
+def test_each_pane_that_takes_keys_has_its_help() -> None:
+    async def scenario(stage: Stage) -> None:
+        for widget in stage.app.screen.query("*"):
+            if widget.can_focus and widget.id not in {"filter", None}:
+                assert widget.HELP, widget
+
+    play(scenario)
+
+
 def test_d_goes_through_the_depths() -> None:
     async def scenario(stage: Stage) -> None:
         events, counts = stage.app.board.events, []
@@ -194,6 +229,26 @@ def test_a_filter_by_kind_thins_the_events_out() -> None:
         assert stage.app.board.events.count() == 3
 
     play(scenario, exchanges())
+
+
+def test_a_filter_by_status_waits_for_the_status() -> None:
+    async def scenario(stage: Stage) -> None:
+        listed = stage.app.board.requests
+        make = Maker()
+        make.accept(1)
+        make.ask(1, 1, "/a")
+        stage.feed.coming = list(make.taken())
+        await stage.after()
+        assert listed.count() == 0
+        make.answer(status=404)
+        make.ask(2, 1, "/b")
+        make.answer(status=200)
+        stage.feed.coming = list(make.taken())
+        await stage.after()
+        assert listed.count() == 1
+        assert "/a" in stage.text
+
+    play(scenario, filter="404")
 
 
 def test_a_filter_may_stand_from_the_beginning() -> None:

@@ -22,6 +22,7 @@ from tracer.events import (
     RunAsgiEnd,
 )
 from tracer.events.log import Record
+from tracer.views.tui.tabs import NAMES
 
 WIDE, NARROW, LEAST = (120, 40), (80, 24), (60, 16)
 
@@ -97,6 +98,19 @@ def test_the_ladder_is_the_same_without_motion() -> None:
 
     stage = play(scenario, exchanges(1))
     same_as_golden("ladder-120x40.txt", stage.text)
+
+
+def test_each_pane_at_the_end_of_a_request() -> None:
+    async def scenario(stage: Stage) -> None:
+        await stage.press("end")
+        for key in NAMES:
+            await stage.app.run_action(f"pane({key})")
+            await stage.after()
+            pages.append(stage.text)
+
+    pages: list[str] = []
+    play(scenario, exchanges(2), size=(80, 34))
+    same_as_golden("panes-80x34.txt", "\n".join(pages))
 
 
 def test_before_the_first_request_it_says_what_to_do() -> None:

@@ -114,6 +114,9 @@ class Board(Palette, Vertical):
         self.left.display = bool(seen & {REQUESTS, EVENTS})
         self.right.display = bool(seen - {REQUESTS, EVENTS})
         self.inspector.display = bool(seen & set(INSPECTORS))
+        focused = self.screen.focused
+        if self.one and isinstance(focused, Lines) and not focused.display:
+            self.widget(self.pane).focus()
         self.tabs.show(EVERY, self.pane)
         self.inspect_tabs.show(INSPECTORS, self.inspected)
 

@@ -24,7 +24,7 @@ WAITING = "No request yet: send one, and it comes in here."
 FORGOTTEN = "The events of this request are no longer kept: too many came."
 
 
-class Conveyor(Painted):
+class Conveyor(Painted, can_focus=True):
     """The boxes of one request, and the token that moves along them."""
 
     ALLOW_MAXIMIZE = False
@@ -40,6 +40,9 @@ and goes back on the **lower** lane, through the same boxes.
 The times are milliseconds since the request's first event. The token's clock
 is slowed down: each factor of ten in real time adds a fixed part of a second.
 A click on a box moves the playhead there; `p` shows the ladder instead.
+
+The line at the bottom is the whole playback: a high bar is a long real time,
+on a log scale, and `┃` is the playhead. A click moves it.
 """
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002

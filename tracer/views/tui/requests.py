@@ -1,5 +1,6 @@
 """The list of requests: who asked for what, what came of it, where it is."""
 
+from bisect import insort
 from itertools import islice
 from typing import ClassVar
 
@@ -50,6 +51,7 @@ newest again; `/` filters: `path=/items/* status=4xx`.
         super().__init__(id=id)
         self._numbers: list[int] = []
         self._known = 0
+        self._wanted: set[int] = set()
         self._filter = ALL
         self._shown: int | None = None
         self._moment: Moment | None = None
@@ -61,7 +63,7 @@ newest again; `/` filters: `path=/items/* status=4xx`.
         self._moment = moment
         before = len(self._numbers)
         if changed:
-            self._take(moment.trace.requests)
+            self._take(moment.trace.requests, changed)
         self._redraw(changed)
         number = moment.request.number if moment.request else None
         if number != self._shown:
@@ -71,13 +73,16 @@ newest again; `/` filters: `path=/items/* status=4xx`.
         if len(self._numbers) != before:
             self._count()
 
-    def _take(self, everyone: dict[int, Request]) -> None:
+    def _take(self, everyone: dict[int, Request], changed: set[int]) -> None:
         """Add the new ones; the trace may have let the oldest go."""
         first = self._numbers[0] if self._numbers else None
         forgot = first is not None and first not in everyone
-        if self._filter or forgot or len(everyone) < self._known:
+        if forgot or len(everyone) < self._known:
             self._select_all()
             self.refresh()
+            return
+        if self._filter:
+            self._sift(everyone, changed)
             return
         new = list(islice(reversed(everyone), len(everyone) - self._known))
         before = len(self._numbers)
@@ -87,6 +92,25 @@ newest again; `/` filters: `path=/items/* status=4xx`.
             self.refresh()  # the scroll bar
         for index in range(before, len(self._numbers)):
             self.redraw(index)
+
+    def _sift(self, everyone: dict[int, Request], changed: set[int]) -> None:
+        """Look again at those that changed: a status comes late."""
+
+        def arrived(number: int) -> int:
+            return everyone[number].times.arrived
+
+        self._known = len(everyone)
+        for number in changed & everyone.keys():
+            wanted = self._filter.wants_request(everyone[number])
+            if wanted is (number in self._wanted):
+                continue
+            if wanted:
+                self._wanted.add(number)
+                insort(self._numbers, number, key=arrived)
+            else:
+                self._wanted.remove(number)
+                self._numbers.remove(number)
+            self.refresh()
 
     def filter(self, wanted: Filter) -> None:
         """List only what is wanted."""
@@ -105,6 +129,7 @@ newest again; `/` filters: `path=/items/* status=4xx`.
             for number, request in everyone.items()
             if self._filter.wants_request(request)
         ]
+        self._wanted = set(self._numbers) if self._filter else set()
 
     def _redraw(self, changed: set[int]) -> None:
         seen = self._numbers[self.top : self.top + self.size.height]

@@ -23,12 +23,6 @@ class Scrubber(Painted):
     """The time line of one request."""
 
     ALLOW_MAXIMIZE: ClassVar[bool] = False
-    HELP: ClassVar[str] = """
-### The time line
-
-The whole playback of the request. A high bar is a long real time, on a log
-scale; `┃` is the playhead. A click moves it.
-"""
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)

@@ -59,6 +59,10 @@ ticks stand still.
         return (moment.trace.server, conn, self._told)
 
     def rows(self, moment: Moment, width: int) -> Iterable[Line]:
+        yield (
+            ("as it is now", "strong"),
+            (", wherever the playhead is", "muted"),
+        )
         yield from self._gauges(moment)
         yield from _connection(moment)
         yield ()
