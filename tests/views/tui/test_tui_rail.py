@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
-from tui_kit import LAYERS, Maker, exchanges
+from tui_kit import LAYERS, Maker, exchanges, teahouse
 
 from tracer.events import ExceptionHandled, MiddlewareExit, RunAsgiEnd
 from tracer.events.log import Record
@@ -11,6 +11,7 @@ from tracer.model.playback import score
 from tracer.model.stage import Leg, Stop, rail_of
 from tracer.model.trace import Trace
 from tracer.views.tui.rail import TALL
+from tracer.views.tui.scorer import Scorer
 from tracer.views.tui.standing import Standing, Standings
 from tracer.views.tui.track import lay_out, track
 
@@ -97,6 +98,55 @@ def test_going_back_gives_the_same_as_never_having_been_ahead() -> None:
     there = [standings.at(i) for i in range(len(story))]
     back = [standings.at(i) for i in reversed(range(len(story)))]
     assert there == fresh == back[::-1]
+
+
+def test_standings_of_a_growing_story_are_those_of_the_whole() -> None:
+    for number, records in stories():
+        trace = Trace()
+        grown: Standings | None = None
+        for record in records:
+            trace.feed([record])
+            start, story = trace.start_of(number), trace.story(number)
+            if start is None:
+                continue
+            played = score(start, story)
+            grown = grown or Standings(played, story)
+            grown.grow(played, story)
+            last = len(story) - 1
+            assert grown.at(last) == Standings(played, story).at(last)
+
+
+def test_a_growing_score_is_the_score_of_the_whole() -> None:
+    for number, records in stories():
+        trace = Trace()
+        scorer: Scorer | None = None
+        for record in records:
+            trace.feed([record])
+            start, story = trace.start_of(number), trace.story(number)
+            if start is not None:
+                scorer = scorer or Scorer(start)
+                assert scorer.score(story) == score(start, story)
+
+
+def test_a_late_event_is_scored_in_its_place() -> None:
+    records = exchanges()
+    late = records.pop(20)
+    trace = Trace()
+    trace.feed(records)
+    start = trace.start_of(1)
+    assert start is not None
+    scorer = Scorer(start)
+    scorer.score(trace.story(1))
+    trace.feed([late])
+    story = trace.story(1)
+    assert late in story[:-1]
+    assert scorer.score(story) == score(start, story)
+
+
+def stories() -> list[tuple[int, Sequence[Record]]]:
+    """Requests and the records to feed: one made here, two real ones."""
+    real = teahouse()
+    return [(1, exchanges()), (3, real), (5, real)]
 
 
 def test_names_are_whole_then_short_then_letters_then_folded() -> None:

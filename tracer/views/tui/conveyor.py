@@ -61,7 +61,9 @@ on a log scale, and `┃` is the playhead. A click moves it.
         before, self._moment = self._moment, moment
         fresh = before is None or moment.score is not before.score
         if fresh and moment.score is not None:
-            self._standings = Standings(moment.score, moment.story)
+            if self._standings is None:
+                self._standings = Standings(moment.score, moment.story)
+            self._standings.grow(moment.score, moment.story)
         if fresh or (before is not None and before.index != moment.index):
             self._stand()
         self._move()

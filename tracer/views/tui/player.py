@@ -6,10 +6,11 @@ says how much time has passed.
 
 from dataclasses import dataclass
 
-from tracer.model.playback import Score, beat_at, score
+from tracer.model.playback import Score, beat_at
 from tracer.model.requests import OVER
 from tracer.model.trace import Trace
 from tracer.views.tui.moment import Moment
+from tracer.views.tui.scorer import Scorer
 
 SPEEDS = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 LINGER = 0.8
@@ -18,8 +19,6 @@ PATIENCE = 4.0
 """Seconds to wait at the last event of a request that doesn't end."""
 SETTLED = 0.99
 """Part of a beat's dwell after which its token has arrived."""
-BIG, BIG_STEP = 2000, 1.25
-"""A score of so many events is laid out anew only when it grew so much."""
 
 
 @dataclass(slots=True)
@@ -47,6 +46,7 @@ class Player:
     passed: int = 0
     speed: float = 1.0
     _score: Score | None = None
+    _scorer: Scorer | None = None
     _scored: int = -1
     _rested: float = 0.0
 
@@ -95,18 +95,22 @@ class Player:
 
     def _show(self, number: int) -> None:
         self.number, self.clock, self.passed = number, 0.0, 0
-        self._score, self._scored, self._rested = None, -1, 0.0
+        self._scorer = self._score = None
+        self._scored, self._rested = -1, 0.0
         self._rescore()
 
     def _rescore(self) -> None:
         number = self.number or 0
         story = self.trace.story(number)
-        size, known = len(story), self._scored
-        if size == known or BIG < known < size < known * BIG_STEP:
+        if len(story) == self._scored:
             return
+        self._scored = len(story)
         start = self.trace.start_of(number)
-        self._scored = size
-        self._score = score(start, story) if start else None
+        if start is None:
+            self._scorer = self._score = None
+            return
+        self._scorer = self._scorer or Scorer(start)
+        self._score = self._scorer.score(story)
 
     # What the user does
 

@@ -76,18 +76,28 @@ class Standings:
 
     def _restart(self) -> None:
         self._done = -1
+        self._last: Record | None = None
         self._entered: dict[int, tuple[int, int | None]] = {}
         self._left: dict[int, int] = {}
         self._open: set[int] = set()
         self._failed: set[int] = set()
         self.reached: dict[Leg, set[int]] = {leg: set() for leg in Leg}
 
+    def grow(self, score: Score, story: Sequence[Record]) -> None:
+        """Take a score in place of the last one, most often a longer one."""
+        same = score.rail == self._score.rail and story is self._story
+        at = self._done
+        if not same or at >= len(score.beats) or story[at] is not self._last:
+            self._restart()
+        self._score, self._story = score, story
+
     def at(self, index: int) -> tuple[Standing, ...]:
         """All boxes, as the event number `index` leaves them."""
         if index < self._done:
             self._restart()
         for each in range(self._done + 1, index + 1):
-            self._take(self._story[each], self._score.beats[each].stop)
+            self._last = self._story[each]
+            self._take(self._last, self._score.beats[each].stop)
         self._done = max(index, self._done)
         return tuple(self._one(box) for box in range(len(self._score.rail)))
 
