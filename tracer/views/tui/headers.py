@@ -59,22 +59,19 @@ Nobody can change them after `http.response.start`.
             yield (("not parsed yet", "muted"),)
         yield ()
         if response is not None:
-            yield (
-                ("response ", "strong"),
-                (
-                    str(response.status),
-                    "good" if response.status < ERRORS else "bad",
-                ),
-            )
-            for name, value, origin in response.headers:
-                yield (
-                    (pad(origin, 9), ORIGINS.get(origin, "muted")),
-                    *_header(name, value, width - 9),
-                )
+            yield from _response(response, width)
             return
         yield (("response ", "strong"), ("not started", "muted"))
         for name, value in defaults.default_headers if defaults else ():
             yield (("waiting  ", "faint"), *_header(name, value, width - 9))
+
+
+def _response(response: ResponseStart, width: int) -> Iterable[Line]:
+    look = "good" if response.status < ERRORS else "bad"
+    yield (("response ", "strong"), (str(response.status), look))
+    for name, value, origin in response.headers:
+        whose = (pad(origin, 9), ORIGINS.get(origin, "muted"))
+        yield (whose, *_header(name, value, width - 9))
 
 
 def _header(name: str, value: str, width: int) -> Line:

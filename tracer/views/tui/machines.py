@@ -1,14 +1,18 @@
 """h11's two state machines, as its tables have them, the current state lit."""
 
 from collections.abc import Hashable, Iterable, Mapping
+from itertools import zip_longest
 from typing import ClassVar
 
-from tracer.events import H11Event, H11Send
+from tracer.events import CycleNext, H11Event, H11Send
 from tracer.events.states import CLIENT_NEXT, SERVER_NEXT, STATE_CHANGES
 from tracer.views.tui.moment import Moment
 from tracer.views.tui.pieces import Line, Piece, millis, pad
 from tracer.views.tui.rows import Rows, played_of
 
+START = ("IDLE", "IDLE")
+"""Where both sides begin, on each new request."""
+BLANK: Line = (("", ""),)
 Table = Mapping[tuple[str, str], str]
 
 
@@ -59,51 +63,45 @@ The events are the **parser's**: the app never sees them.
         return tuple(played_of(moment, "h11.event", "h11.send", "cycle.next"))
 
     def rows(self, moment: Moment, width: int) -> Iterable[Line]:
-        theirs, ours = "IDLE", "IDLE"
-        history: list[Line] = []
-        for record in moment.played:
-            if isinstance(record, H11Event | H11Send):
-                theirs, ours = record.their_state, record.our_state
-                at = millis(record.t - moment.began, 8)
-                way = "◄ " if isinstance(record, H11Event) else "► "
-                states = f"{theirs} / {ours}"
-                history.append(
-                    (
-                        (at, "muted"),
-                        ("  " + way, "h11"),
-                        (pad(record.name, 16), ""),
-                        (states, "muted"),
-                    )
-                )
-            elif record.kind == "cycle.next":
-                theirs = ours = "IDLE"
-                at = millis(record.t - moment.began, 8)
-                history.append(
-                    (
-                        (at, "muted"),
-                        ("  ↺ ", "h11"),
-                        (pad("next cycle", 16), ""),
-                        ("IDLE / IDLE", "muted"),
-                    )
-                )
+        history = list(_history(moment))
+        theirs, ours = history[-1][1] if history else START
         half = max(width // 2, 20)
-        yield (
-            (pad("client (their_state)", half), "strong"),
-            ("server (our_state)", "strong"),
-        )
-        left = list(_machine(CLIENT, CLIENT_NEXT, theirs, 0))
-        right = list(_machine(SERVER, SERVER_NEXT, ours, 1))
-        blank: Line = (("", ""),)
-        for index in range(max(len(left), len(right))):
-            one = left[index] if index < len(left) else blank
-            other = right[index] if index < len(right) else blank
+        client, server = "client (their_state)", "server (our_state)"
+        yield ((pad(client, half), "strong"), (server, "strong"))
+        left = _machine(CLIENT, CLIENT_NEXT, theirs, 0)
+        right = _machine(SERVER, SERVER_NEXT, ours, 1)
+        for one, other in zip_longest(left, right, fillvalue=BLANK):
             yield (*_padded(one, half), *other)
         yield ()
+        how = "how they got there"
+        yield ((how, "strong"), ("   client / server", "muted"))
+        for line, _ in history:
+            yield line
+
+
+def _history(moment: Moment) -> Iterable[tuple[Line, tuple[str, str]]]:
+    """What moved the machines, with both their states after it."""
+    for record in moment.played:
+        match record:
+            case H11Event():
+                way, name = "◄", record.name
+                states = record.their_state, record.our_state
+            case H11Send():
+                way, name = "►", record.name
+                states = record.their_state, record.our_state
+            case CycleNext():
+                way, name, states = "↺", "next cycle", START
+            case _:
+                continue
         yield (
-            ("how they got there", "strong"),
-            ("   client / server", "muted"),
+            (
+                (millis(record.t - moment.began, 8), "muted"),
+                (f"  {way} ", "h11"),
+                (pad(name, 16), ""),
+                (" / ".join(states), "muted"),
+            ),
+            states,
         )
-        yield from history
 
 
 def _machine(

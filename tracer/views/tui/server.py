@@ -72,20 +72,15 @@ ticks stand still.
             yield ((millis(record.t, 10) + "  ", "muted"), (said, ""))
 
     def _gauges(self, moment: Moment) -> Iterable[Line]:
-        server, trace = moment.trace.server, moment.trace
-        alive = [
-            conn
-            for conn in trace.connections.values()
-            if conn.state is not ConnectionState.CLOSED
-        ]
+        server, connections = moment.trace.server, moment.trace.connections
+        closed = ConnectionState.CLOSED
+        alive = sum(c.state is not closed for c in connections.values())
+        open_ = f"{alive} open, {server.connections} at the last tick"
         reason = f" ({server.reason})" if server.reason else ""
         shown = [
             ("phase", server.phase + reason),
             ("listens", server.url or "nowhere"),
-            (
-                "connections",
-                f"{len(alive)} open, {server.connections} at the last tick",
-            ),
+            ("connections", open_),
             ("tasks", f"{server.tasks} at the last tick"),
             ("requests", f"{server.total_requests} completed"),
             ("ticks", str(server.ticks)),
