@@ -81,6 +81,7 @@ The events are the **parser's**: the app never sees them.
 
 def _history(moment: Moment) -> Iterable[tuple[Line, tuple[str, str]]]:
     """What moved the machines, with both their states after it."""
+    name: str
     for record in moment.played:
         match record:
             case H11Event():
