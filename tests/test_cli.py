@@ -357,3 +357,17 @@ def test_a_fault_of_ours_is_one_sentence_and_code_4(
     said = capsys.readouterr().err
     assert SENTENCE.fullmatch(said)
     assert "ZeroDivisionError at test_cli.py" in said
+
+
+@pytest.mark.parametrize(
+    ("option", "coloured"), [("--use-colors", True), ("--no-use-colors", False)]
+)
+def test_colours_can_be_asked_for_in_a_pipe(
+    option: str, coloured: bool
+) -> None:
+    recording = Path(HERE, "model", "teahouse.jsonl")
+
+    done = run("replay", recording, "--view", "text", option)
+
+    assert done.returncode == 0
+    assert ("\x1b[" in done.stdout) is coloured

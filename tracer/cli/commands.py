@@ -199,7 +199,7 @@ def _show(feed: LiveFeed | FileFeed, options: Namespace) -> int:
         filter=options.filter,
         lang=lang,
         stream=sys.stdout,
-        color=None,
+        color=options.use_colors,
     )
 
 

@@ -25,7 +25,6 @@ REFUSED = {
     "--fd": "it listens on a host and port only",
     "--log-config": "log records are part of the trace",
     "--log-level": "log records are part of the trace",
-    "--no-use-colors": "colour depends on the terminal and NO_COLOR",
     "--env-file": "set the variables before you start it",
     "--proxy-headers": "no proxy's headers are believed",
     "--forwarded-allow-ips": "no proxy's headers are believed",
@@ -202,6 +201,12 @@ def _viewing(parser: Parser, views: tuple[str, ...]) -> None:
         "--lang",
         choices=("en", "zh"),
         help="language of the explanations (default: by the locale)",
+    )
+    add(
+        "--use-colors",
+        action=argparse.BooleanOptionalAction,
+        help="colour the text view, also in a pipe (default: in a terminal,"
+        " unless NO_COLOR is set)",
     )
 
 
