@@ -60,6 +60,17 @@ def test_a_head_hides_values_and_the_lines_folded_to_them() -> None:
     )
 
 
+def test_the_version_after_a_secret_in_the_target_is_told() -> None:
+    raw = b"GET /login?next=/&token=s3cr3t HTTP/1.1\r\nHost: x\r\n\r\n"
+
+    shown = redact.head(raw)
+
+    assert shown == (
+        "GET /login?next=/&token=[hidden] HTTP/1.1\r\nHost: x\r\n\r\n"
+    )
+    assert redact.text("it was s3cr3t") == "it was [hidden]"
+
+
 def test_a_cut_off_or_bare_newline_head_hides_all_the_same() -> None:
     assert redact.head(b"GET / HTTP/1.1\nCookie: a=b") == (
         "GET / HTTP/1.1\nCookie: [hidden]"

@@ -126,7 +126,7 @@ def _head(raw: bytes) -> str:
     if not _may_hide(raw) and _AT not in raw:
         return raw.decode("latin-1")
     first, *lines = raw.split(b"\n")
-    shown = [path(first)]
+    shown = [_first_line(first)]
     secret = False
     for line in lines:
         end = "\r" if line.endswith(b"\r") else ""
@@ -141,6 +141,14 @@ def _head(raw: bytes) -> str:
         else:
             shown.append((name + colon).decode("latin-1") + _line_value(value))
     return "\n".join(shown)
+
+
+def _first_line(line: bytes) -> str:
+    """A request line, whose target ends before the version; or a status."""
+    before, blank, version = line.rpartition(b" ")
+    if not version.startswith(b"HTTP/"):
+        return path(line)
+    return path(before) + (blank + version).decode("latin-1")
 
 
 def _line_value(value: bytes) -> str:
