@@ -9,7 +9,7 @@ from msgspec import inspect, structs
 from rich.cells import cell_len
 from tui_kit import Maker, Stage, exchanges, play
 
-from tracer.events import KINDS, AppException, Event, RunAsgiEnd
+from tracer.events import KINDS, AppException, Event, RunAsgiEnd, Unknown
 from tracer.events.log import Record
 from tracer.model.stage import Part, rail_of
 from tracer.model.trace import Trace
@@ -47,7 +47,11 @@ def hostile() -> list[Record]:
     make.ask(3, 2, "/")
     make(AppException, "E", "m", "a", False)
     make(RunAsgiEnd, "raised")
-    return [poisoned(each) for each in make.taken()]
+    fields = {"kind": BAD, "t": make.t + 1, "conn": 2, "req": 3, "what": BAD}
+    return [
+        *(poisoned(each) for each in make.taken()),
+        Unknown(kind=BAD, fields=fields),
+    ]
 
 
 @pytest.mark.parametrize("size", [(120, 40), (80, 24)])
