@@ -127,7 +127,7 @@ class StepCoro(Coroutine[Any, Any, Any]):
         """Say that the task exists; once, and before its first step."""
         if self._said == "nothing":
             self._said = "created"
-            self._note(
+            self._note.four(
                 TaskCreated,
                 self._where,
                 self._number,
@@ -161,7 +161,7 @@ class StepCoro(Coroutine[Any, Any, Any]):
             if self._said != "started":
                 self.announce("")  # an eager task has no name yet
                 self._said = "started"
-                self._note(TaskStarted, self._where, self._number)
+                self._note.one(TaskStarted, self._where, self._number)
             return run(*args)
         except StopIteration:
             self._end("returned")
@@ -180,7 +180,7 @@ class StepCoro(Coroutine[Any, Any, Any]):
         outcome: Literal["returned", "raised", "cancelled"],
         error: str | None = None,
     ) -> None:
-        self._note(TaskDone, self._where, self._number, outcome, error)
+        self._note.three(TaskDone, self._where, self._number, outcome, error)
         # A coroutine that has ended lets go of its frame, and so do we: the
         # frame holds the request, and the request's task holds us.
         self._coro = None

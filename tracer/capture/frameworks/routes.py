@@ -128,7 +128,7 @@ class RouterStage(Stage):
         if scope["type"] != "lifespan":
             path = _hidden(get_route_path(scope))
         routes = attributes(router).get("routes", ())
-        note(RouterEnter, self.where, scope["type"], path, len(routes))
+        note.three(RouterEnter, self.where, scope["type"], path, len(routes))
         return router
 
 
@@ -155,7 +155,9 @@ class MatchStage(Stage):
                 match = answer[0]
                 verdict = VERDICTS[match is NONE, match is FULL]
                 scan = _scan(note.trail or trail_of(note), scope, match)
-                note(RouteMatch, where, label_in(route, scope), verdict, scan)
+                note.three(
+                    RouteMatch, where, label_in(route, scope), verdict, scan
+                )
             except Exception:  # noqa: BLE001 - the app must not have it
                 fault()
             return answer
@@ -192,7 +194,7 @@ class HandleStage(Stage):
         if app is None:
             app = APPS.put(route, (prepare_route(route),))
         names = tuple(map(str, scope.get("path_params", ())))
-        note(RouteHandle, self.where, label_in(route, scope), names)
+        note.two(RouteHandle, self.where, label_in(route, scope), names)
         trail = trail_of(note)
         trail.serving = is_a(route, (Route, WebSocketRoute))
         stage = app[0]

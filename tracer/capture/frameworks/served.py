@@ -96,11 +96,11 @@ def _receive(note: Note, receive: Receive) -> Receive:
     where = sources.place(receive)
 
     async def traced() -> Any:
-        note(ReceiveCall, where, None)
+        note.one(ReceiveCall, where, None)
         message = await receive()
         if type(message) is dict:
             kind, n, more, _ = _read(message)
-            note(ReceiveReturn, where, kind, n or 0, bool(more))
+            note.three(ReceiveReturn, where, kind, n or 0, bool(more))
         return message
 
     return traced
@@ -111,9 +111,9 @@ def _send(note: Note, send: Send) -> Send:
 
     async def traced(message: Any) -> None:
         kind, n, more, status = _read(message)
-        note(SendCall, where, kind, n, more, status)
+        note.four(SendCall, where, kind, n, more, status)
         await send(message)
-        note(SendReturn, where, kind)
+        note.one(SendReturn, where, kind)
 
     return traced
 

@@ -62,7 +62,7 @@ class LayerStage(Stage):
     def begin(self, note: Note, label: tuple[str, int | None]) -> object:
         trail = note.trail or trail_of(note)
         depth = trail.depth
-        note(MiddlewareEnter, label[1], label[0], depth)
+        note.two(MiddlewareEnter, label[1], label[0], depth)
         trail.depth = depth + 1
         return label[0], label[1], depth
 
@@ -73,12 +73,12 @@ class LayerStage(Stage):
         # Whatever was raised further in was dealt with: the next exception
         # may get the same id.
         trail.seen = 0
-        note(MiddlewareExit, where, name, depth)
+        note.two(MiddlewareExit, where, name, depth)
 
     def fail(self, note: Note, token: Any, error: BaseException) -> None:
         name, where, depth = token
         trail_of(note).depth = depth
-        note(MiddlewareExit, where, name, depth, raised(note, error))
+        note.three(MiddlewareExit, where, name, depth, raised(note, error))
 
 
 class LayerFunctionStage(LayerStage):
@@ -143,7 +143,7 @@ App = tuple[str, int | None]
 
 def enter_app(note: Note, where: int | None, name: str, scope: Any) -> App:
     """Say that an app is called."""
-    note(AppEnter, where, name, scope["type"])
+    note.two(AppEnter, where, name, scope["type"])
     return name, where
 
 
@@ -152,9 +152,9 @@ def leave_app(note: Note, app: App, error: BaseException | None = None) -> None:
     name, where = app
     if error is None:
         trail_of(note).seen = 0
-        note(AppExit, where, name)
+        note.one(AppExit, where, name)
     else:
-        note(AppExit, where, name, raised(note, error))
+        note.two(AppExit, where, name, raised(note, error))
 
 
 class EndpointStage(Stage):
@@ -170,15 +170,15 @@ class EndpointStage(Stage):
         self.mode = mode
 
     def enter(self, note: Note, args: tuple[Any, ...]) -> object:
-        note(EndpointEnter, self.where, self.name, self.form, self.mode)
+        note.three(EndpointEnter, self.where, self.name, self.form, self.mode)
         return self.name
 
     def leave(self, note: Note, token: Any, result: object) -> None:
         watch_response(result)
-        note(EndpointExit, self.where, token, type(result).__name__)
+        note.two(EndpointExit, self.where, token, type(result).__name__)
 
     def fail(self, note: Note, token: Any, error: BaseException) -> None:
-        note(EndpointExit, self.where, token, None, raised(note, error))
+        note.three(EndpointExit, self.where, token, None, raised(note, error))
 
 
 class EndpointMethodStage(EndpointStage):
@@ -199,7 +199,7 @@ class EndpointMethodStage(EndpointStage):
         name = f"{type(args[0]).__name__}.{self.method}"
         if self.method in ("__call__", "__await__", "dispatch"):
             name = type(args[0]).__name__
-        note(EndpointEnter, self.where, name, self.form, self.mode)
+        note.three(EndpointEnter, self.where, name, self.form, self.mode)
         return name
 
 
@@ -209,7 +209,7 @@ class EndpointInstanceStage(EndpointMethodStage):
     form: Form = "instance"
 
     def leave(self, note: Note, token: Any, result: object) -> None:
-        note(EndpointExit, self.where, token)
+        note.one(EndpointExit, self.where, token)
 
 
 class ResponseStage(Stage):
@@ -228,7 +228,7 @@ class ResponseStage(Stage):
                     note(RouterRedirect, self.where, redact.target(value))
         status = own.get("status_code")
         number = int(status) if is_a(status, int) else 0
-        note(ResponseCall, self.where, type(response).__name__, number)
+        note.two(ResponseCall, self.where, type(response).__name__, number)
         return response
 
 

@@ -117,7 +117,7 @@ class RequestResponseCycle:
         if (note := self.note) is not None:
             # Always, and not "if none is set": see CURRENT.
             CURRENT.set(note)
-            note(RunAsgiStart, AT.run_asgi)
+            note.bare(RunAsgiStart, AT.run_asgi)
         try:
             result: object = await app(  # type: ignore[func-returns-value]
                 self.scope, self.receive, self.send
@@ -140,8 +140,8 @@ class RequestResponseCycle:
                 self.writer.close(AT.run_asgi, branch)
         finally:
             if (note := self.note) is not None:
-                note(RunAsgiEnd, AT.run_asgi, branch)
-                note(CycleReleased, AT.run_asgi)
+                note.one(RunAsgiEnd, AT.run_asgi, branch)
+                note.bare(CycleReleased, AT.run_asgi)
             # The protocol holds this cycle, and so held the cycle it.
             self.on_response = _nothing
 
@@ -201,7 +201,9 @@ class RequestResponseCycle:
         """
         if (note := self.note) is not None:
             over = self.disconnected or self.response is DONE
-            note(ReceiveCall, AT.receive, over or self.message_event.is_set())
+            note.one(
+                ReceiveCall, AT.receive, over or self.message_event.is_set()
+            )
         if self.waiting_for_100_continue and not self.transport.is_closing():
             self._send_100_continue()
         if not self.disconnected and self.response is not DONE:
@@ -218,7 +220,7 @@ class RequestResponseCycle:
         self.body = bytearray()
         if note is not None:
             size = len(message["body"])
-            note(
+            note.three(
                 ReceiveReturn,
                 AT.receive,
                 "http.request",
@@ -234,7 +236,9 @@ class RequestResponseCycle:
                 if self.disconnected
                 else "the response is complete"
             )
-            note(ReceiveReturn, AT.receive, "http.disconnect", 0, False, reason)
+            note.four(
+                ReceiveReturn, AT.receive, "http.disconnect", 0, False, reason
+            )
         return {"type": "http.disconnect"}
 
     def _send_100_continue(self) -> None:
@@ -247,7 +251,7 @@ class RequestResponseCycle:
         output = self.writer.write(event, "head", AT.receive)
         if note is not None:
             text = redact.head(output)
-            note(Bytes, AT.receive, "out", "head", text, len(output))
+            note.four(Bytes, AT.receive, "out", "head", text, len(output))
 
     async def send(self, message: Message) -> None:
         """Take one message of the app's response and write it.
@@ -276,7 +280,7 @@ class RequestResponseCycle:
                 raise RuntimeError(self._reject(kind))
             self._respond(message, after)
         if note is not None:
-            note(SendReturn, AT.send, kind)
+            note.one(SendReturn, AT.send, kind)
 
     def _note_send(self, note: Note, message: Message) -> None:
         if message["type"] == "http.response.body":
@@ -284,9 +288,9 @@ class RequestResponseCycle:
             # What the app sends may be wrong, and is not ours to judge.
             size = len(body) if isinstance(body, bytes | bytearray) else None
             more_body = bool(message.get("more_body", False))
-            note(SendCall, AT.send, message["type"], size, more_body)
+            note.three(SendCall, AT.send, message["type"], size, more_body)
         else:
-            note(
+            note.four(
                 SendCall,
                 AT.send,
                 message["type"],
@@ -346,11 +350,13 @@ class RequestResponseCycle:
     def _note_head(
         self, note: Note, event: h11.Response, mirrored: bool, output: bytes
     ) -> None:
-        note(Bytes, AT.send, "out", "head", redact.head(output), len(output))
+        note.four(
+            Bytes, AT.send, "out", "head", redact.head(output), len(output)
+        )
         defaults = len(self.default_headers)
         written = (output, defaults, self.dated, mirrored)
         headers, kind = credited(event.headers.raw_items(), written)
-        note(ResponseStart, AT.send, int(event.status_code), headers)
+        note.two(ResponseStart, AT.send, int(event.status_code), headers)
         self.preview = redact.Body(kind)
 
     def _send_body(self, message: Message, after: ResponseState) -> None:
@@ -360,7 +366,7 @@ class RequestResponseCycle:
         if (note := self.note) is not None and data and self.preview:
             self.sent += len(data)
             text = self.preview.feed(bytes(data))
-            note(Bytes, AT.send, "out", "body", text, len(data))
+            note.four(Bytes, AT.send, "out", "body", text, len(data))
         self.response = after
         if after is DONE:
             self.message_event.set()
@@ -369,9 +375,9 @@ class RequestResponseCycle:
     def _complete(self) -> None:
         keep = self.keep_alive and self.conn.our_state is not h11.MUST_CLOSE
         if (note := self.note) is not None:
-            note(ResponseComplete, AT.send, self.sent)
+            note.one(ResponseComplete, AT.send, self.sent)
             why = why_kept(keep, self.keep_alive, self.scope)
-            note(ConnDecision, AT.send, keep, why)
+            note.two(ConnDecision, AT.send, keep, why)
         if not keep:
             self.writer.hang_up(AT.send, "the response is complete")
         self.on_response()

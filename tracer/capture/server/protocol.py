@@ -140,7 +140,7 @@ class H11Protocol(asyncio.Protocol):
             reading = self.conn.their_state is h11.SEND_BODY
             if reading and self.reader is not None:
                 note = self.reader.note
-            note(DataReceived, AT.data_received, len(data))
+            note.one(DataReceived, AT.data_received, len(data))
         self._unset_keepalive_if_required()
         self.conn.receive_data(data)
         self.handle_events()
@@ -225,7 +225,7 @@ class H11Protocol(asyncio.Protocol):
         if note is not None:
             shown = shown_headers(tuple(self.server_state.default_headers))
             expects = self.cycle.waiting_for_100_continue
-            note(CycleCreated, AT.handle_request, shown, expects)
+            note.two(CycleCreated, AT.handle_request, shown, expects)
         self._schedule(self.cycle, app)
         return True
 
@@ -258,7 +258,7 @@ class H11Protocol(asyncio.Protocol):
         cycle.body += event.data
         if note is not None:
             size = len(event.data)
-            note(BodyBuffered, AT.handle_events, size, len(cycle.body))
+            note.two(BodyBuffered, AT.handle_events, size, len(cycle.body))
         if len(cycle.body) > HIGH_WATER_LIMIT:
             self.flow.pause_reading("body", len(cycle.body))
         cycle.message_event.set()
@@ -309,7 +309,7 @@ class H11Protocol(asyncio.Protocol):
         fire = self.timeout_keep_alive_handler
         self.timeout_keep_alive_task = self.loop.call_later(seconds, fire)
         if (note := self.note) is not None:
-            note(KeepaliveArmed, AT.on_response_complete, seconds)
+            note.one(KeepaliveArmed, AT.on_response_complete, seconds)
         self.flow.resume_reading()
         if self.conn.our_state is self.conn.their_state is h11.DONE:
             self._start_next_cycle()
@@ -318,7 +318,7 @@ class H11Protocol(asyncio.Protocol):
     def _start_next_cycle(self) -> None:
         self.conn.start_next_cycle()
         if self.note is not None and self.reader is not None:
-            self.note(CycleNext, AT.on_response_complete)
+            self.note.bare(CycleNext, AT.on_response_complete)
             self.flow.note = self.note
             self.reader.request_is_over()
 
@@ -327,7 +327,7 @@ class H11Protocol(asyncio.Protocol):
             self.timeout_keep_alive_task.cancel()
             self.timeout_keep_alive_task = None
             if (note := self.note) is not None:
-                note(KeepaliveCancelled, AT.data_received)
+                note.bare(KeepaliveCancelled, AT.data_received)
 
     def timeout_keep_alive_handler(self) -> None:
         """Nobody has used the connection for a while: close it."""

@@ -69,7 +69,7 @@ class Reader:
     ) -> None:
         conn = self.conn
         theirs, ours = conn.their_state.__name__, conn.our_state.__name__
-        self.note(H11Event, self._where, name, theirs, ours, n, detail)
+        self.note.five(H11Event, self._where, name, theirs, ours, n, detail)
 
     def _note_request(self, event: h11.Request, before: bytes) -> None:
         self.note = self._connection.about(
@@ -107,4 +107,4 @@ class Reader:
             self._say("garbage", shown, len(raw))
 
     def _say(self, of: str, text: str, n: int) -> None:
-        self.note(Bytes, self._where, "in", of, text, n)
+        self.note.four(Bytes, self._where, "in", of, text, n)

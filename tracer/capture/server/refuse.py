@@ -44,10 +44,10 @@ def send_400(writer: Writer, where: int | None) -> None:
     output = writer.write(head, "head", where)
     if (note := writer.note) is not None:
         text = redact.head(output)
-        note(Bytes, where, "out", "head", text, len(output))
+        note.four(Bytes, where, "out", "head", text, len(output))
     writer.write(h11.Data(data=INVALID.encode("ascii")), "body", where)
     if note is not None:
-        note(Bytes, where, "out", "body", INVALID, len(INVALID))
+        note.four(Bytes, where, "out", "body", INVALID, len(INVALID))
     writer.write(END, "end", where)
     writer.close(where, "invalid HTTP")
 

@@ -47,9 +47,9 @@ class Writer:
         if (note := self.note) is not None:
             name, n = type(event).__name__, len(output)
             theirs, ours = conn.their_state.__name__, conn.our_state.__name__
-            note(H11Send, where, name, theirs, ours, n)
+            note.four(H11Send, where, name, theirs, ours, n)
             # Before the call: the client may have its bytes before it ends.
-            note(TransportWrite, where, n, of)
+            note.two(TransportWrite, where, n, of)
         self.transport.write(output)
         return output
 
@@ -59,7 +59,7 @@ class Writer:
         if (note := self.note) is not None:
             theirs = self.conn.their_state.__name__
             ours = self.conn.our_state.__name__
-            note(H11Send, where, "ConnectionClosed", theirs, ours, 0)
+            note.four(H11Send, where, "ConnectionClosed", theirs, ours, 0)
         self.close(where, reason)
 
     def close(self, where: int | None, reason: str) -> None:
