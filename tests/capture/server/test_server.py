@@ -6,10 +6,13 @@ import asyncio
 import socket
 import threading
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 from server_running import PATIENCE, Client, Running, running, wait_until
+from starlette.applications import Starlette
 
 from tracer.capture.server import Config, Server
 
@@ -183,6 +186,20 @@ def test_an_error_at_startup_is_taken_for_no_lifespan_unless_on() -> None:
     (failed,) = run.of("lifespan.startup.failed")
     assert failed.message == "ValueError: token=[hidden]"
     assert run.exit_code == 3
+
+
+def test_a_traceback_as_message_is_told_by_its_last_line() -> None:
+    @asynccontextmanager
+    async def down(_: Starlette) -> AsyncIterator[None]:
+        if START:
+            raise ValueError("the database is down")
+        yield
+
+    with running(Starlette(lifespan=down)) as run:
+        pass
+
+    (failed,) = run.of("lifespan.startup.failed")
+    assert failed.message == "ValueError: the database is down"
 
 
 @pytest.mark.parametrize(

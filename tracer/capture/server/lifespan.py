@@ -147,7 +147,7 @@ class LifespanOn:
     def _note_answer(self, kind: str, message: Message) -> None:
         if (note := self.note) is None:
             return
-        said = redact.text(str(message.get("message", "")))
+        said = redact.text(_gist(str(message.get("message", ""))))
         match kind:
             case "lifespan.startup.complete":
                 state = tuple(map(str, self.state))
@@ -158,6 +158,16 @@ class LifespanOn:
                 note(LifespanShutdownComplete, AT.send)
             case _:
                 note(LifespanShutdownFailed, AT.send, said)
+
+
+def _gist(message: str) -> str:
+    """The last line of a traceback, which is what Starlette sends.
+
+    The whole of it is logged, and so stands in the trace as an `app.log`.
+    """
+    if not message.startswith("Traceback (most recent call last):"):
+        return message
+    return message.rstrip().rpartition("\n")[2]
 
 
 class LifespanOff:
