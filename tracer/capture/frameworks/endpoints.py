@@ -9,6 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.endpoints import HTTPEndpoint, WebSocketEndpoint
 from starlette.routing import BaseRoute
 
+from tracer.capture.frameworks.calls import watch_call
 from tracer.capture.frameworks.look import (
     Slot,
     Step,
@@ -23,7 +24,6 @@ from tracer.capture.frameworks.stages import (
     EndpointMethodStage,
     EndpointStage,
     Mode,
-    watch_call,
 )
 
 VERBS = (

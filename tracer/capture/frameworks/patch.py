@@ -148,11 +148,15 @@ ASGI_METHOD = ("self", "scope", "receive", "send")
 
 
 def _wrap_asgi_method(call: Callable[..., Any], stage: Stage) -> Any:
+    get = CURRENT.get
+
     @_like(call)
     async def traced(self: Any, scope: Any, receive: Any, send: Any) -> Any:
-        note = CURRENT.get()
-        args = (self, scope, receive, send)
-        if note is None or (token := enter(stage, note, args)) is None:
+        note = get()
+        if note is None:
+            return await call(self, scope, receive, send)
+        token = enter(stage, note, (self, scope, receive, send))
+        if token is None:
             return await call(self, scope, receive, send)
         try:
             result = await call(self, scope, receive, send)

@@ -21,6 +21,7 @@ from starlette.routing import (
 )
 
 from tracer.capture import redact
+from tracer.capture.frameworks.calls import watch_call
 from tracer.capture.frameworks.endpoints import watch_endpoint
 from tracer.capture.frameworks.look import (
     Memo,
@@ -41,7 +42,6 @@ from tracer.capture.frameworks.stages import (
     AppFunctionStage,
     DefaultStage,
     LayerFunctionStage,
-    watch_call,
 )
 from tracer.capture.frameworks.trail import (
     Scope,
@@ -139,12 +139,13 @@ class MatchStage(Stage):
     """
 
     def make(self, call: Callable[..., Any]) -> Callable[..., Any]:
-        get, where, outermost = CURRENT.get, self.where, self.outermost
+        get, where, labels = CURRENT.get, self.where, LABELS.found
+        outer, outermost = self.outer, self.outermost
 
         @functools.wraps(call)
         def matches(route: Any, scope: Scope) -> Any:
             note = get()
-            if note is None or not outermost(route):
+            if note is None or not (outer.get(type(route)) or outermost(route)):
                 return call(route, scope)
             try:
                 answer = call(route, scope)
@@ -153,11 +154,20 @@ class MatchStage(Stage):
                 raise
             try:
                 match = answer[0]
-                verdict = VERDICTS[match is NONE, match is FULL]
-                scan = _scan(note.trail or trail_of(note), scope, match)
-                note.three(
-                    RouteMatch, where, label_in(route, scope), verdict, scan
+                # To ask an Enum for its name takes longer.
+                verdict = "FULL" if match is FULL else "PARTIAL"
+                verdict = "NONE" if match is NONE else verdict
+                trail = note.trail or trail_of(note)
+                # What is known is looked up here, without a call: a request
+                # asks ten routes and more.
+                scan = 1 if scope is trail.routing else _scan(trail, match)
+                known = labels.get(id(route))
+                label = (
+                    label_in(route, scope)
+                    if known is None or "fastapi" in scope
+                    else known[1]
                 )
+                note.three(RouteMatch, where, label, verdict, scan)
             except Exception:  # noqa: BLE001 - the app must not have it
                 fault()
             return answer
@@ -166,17 +176,14 @@ class MatchStage(Stage):
 
 
 NONE, FULL = Match.NONE, Match.FULL
-VERDICTS = {
-    (True, False): "NONE",
-    (False, False): "PARTIAL",
-    (False, True): "FULL",
-}
-"""By: is it NONE, is it FULL. To ask an Enum for its name takes longer."""
 
 
-def _scan(trail: Trail, scope: Scope, match: Match) -> int:
-    """Say whether this is the second search, with the final slash toggled."""
-    if trail.routing is None or scope is trail.routing:
+def _scan(trail: Trail, match: Match) -> int:
+    """Say whether this is the second search, with the final slash toggled.
+
+    It is asked of a scope that the router was not entered with.
+    """
+    if trail.routing is None:
         return 1
     if match is not NONE:
         trail.redirecting = True
@@ -233,6 +240,9 @@ def prepare_router(router: Router) -> None:
 
 def watch_routes(routes: Iterable[BaseRoute]) -> None:
     """Make the classes of routes visible, also those in included routers."""
+    kinds = set(map(type, routes))
+    if kinds <= _route_classes and kinds.isdisjoint(_including):
+        return  # as with each request but the first
     for route in routes:
         if type(route) not in _route_classes:
             watch_route_class(type(route))

@@ -11,6 +11,7 @@ from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.routing import Router
 
+from tracer.capture.frameworks.calls import watch_call
 from tracer.capture.frameworks.look import (
     Step,
     attributes,
@@ -24,7 +25,6 @@ from tracer.capture.frameworks.stages import (
     HandlerStage,
     LayerFunctionStage,
     describe_layer,
-    watch_call,
 )
 
 FUNCTIONS: tuple[type[Any], ...] = (FunctionType, MethodType, partial)

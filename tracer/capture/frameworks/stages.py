@@ -41,7 +41,6 @@ from tracer.events import (
 
 Form = Literal["function", "class", "instance"]
 Mode = Literal["async", "threadpool", "raw"]
-Role = Literal["middleware", "app", "endpoint", "default"]
 
 LAYERS: Memo[tuple[str, int | None]] = Memo()
 """Name and place of layers whose class alone doesn't say who they are."""
@@ -319,48 +318,3 @@ class ErrorPageStage(HandlerStage):
     def __init__(self, call: FunctionType, owner: type, method: str) -> None:
         super().__init__(call, owner.__name__, raised_again=True)
         self.name = method
-
-
-ROLES: Memo[Role] = Memo()
-"""What an instance is to the app: one class may serve as several things."""
-
-
-class CallStage(Stage):
-    """`__call__` of a class of the user's, whatever its instance is for."""
-
-    awaitable = True
-
-    def __init__(self, call: FunctionType, owner: type, method: str) -> None:
-        super().__init__(call, owner, method)
-        self.stages: dict[Role, Stage] = {
-            "middleware": LayerStage(call, owner, method),
-            "app": AppStage(call, owner, method),
-            "endpoint": EndpointInstanceStage(call, owner, method, "raw"),
-            "default": DefaultStage(call, owner, method),
-        }
-
-    def enter(self, note: Note, args: tuple[Any, ...]) -> object:
-        known = ROLES.found.get(id(args[0]))
-        if known is not None:
-            stage = self.stages[known[1]]
-        else:  # made by the app itself while it served a request
-            role = _class_roles.get(type(args[0]), "middleware")
-            stage = self.stages[role]
-        token = stage.enter(note, args)
-        return None if token is None else (stage, token)
-
-    def leave(self, note: Note, token: Any, result: object) -> None:
-        token[0].leave(note, token[1], result)
-
-    def fail(self, note: Note, token: Any, error: BaseException) -> None:
-        token[0].fail(note, token[1], error)
-
-
-_class_roles: dict[type, Role] = {}
-
-
-def watch_call(thing: object, role: Role) -> None:
-    """Make an instance's `__call__` visible as what it is to the app."""
-    ROLES.put(thing, role)
-    _class_roles.setdefault(type(thing), role)
-    patch(type(thing), "__call__", CallStage)

@@ -42,7 +42,7 @@ from tracer.capture.frameworks.stages import (
 )
 from tracer.capture.frameworks.threads import watch_threads
 from tracer.capture.frameworks.trail import begin
-from tracer.capture.probe import Note
+from tracer.capture.probe import CURRENT, Note
 from tracer.events import StackBuilt
 
 Scope = MutableMapping[str, Any]
@@ -70,11 +70,14 @@ class StarletteStage(Stage):
 
         @functools.wraps(made)
         async def traced(self: Any, scope: Any, receive: Any, send: Any) -> Any:
-            serve = WATCHED.get(self)
-            if serve is None:
-                return await made(self, scope, receive, send)
-            inner = functools.partial(made, self)
-            return await serve(inner, scope, receive, send)
+            note = CURRENT.get()
+            # A note that has entered no app was made for this request.
+            if note is None or note.trail is not None:
+                serve = WATCHED.get(self)
+                if serve is not None:
+                    inner = functools.partial(made, self)
+                    return await serve(inner, scope, receive, send)
+            return await made(self, scope, receive, send)
 
         return traced
 

@@ -18,9 +18,9 @@ from tracer.capture.server.blame import message_of, place_of
 from tracer.capture.server.flow import FlowControl
 from tracer.capture.server.head import (
     CLOSE_HEADER,
-    STATUS_PHRASES,
     Header,
     credited,
+    response_event,
     why_kept,
 )
 from tracer.capture.server.writer import END, Writer
@@ -341,8 +341,7 @@ class RequestResponseCycle:
             headers.append(CLOSE_HEADER)
         if (logger := self.access_logger) is not None:
             log_access(logger, self.scope, status, note, AT.send)
-        reason = STATUS_PHRASES[status]
-        event = h11.Response(status_code=status, headers=headers, reason=reason)
+        event = response_event(status, headers)
         output = self.writer.write(event, "head", AT.send)
         if note is not None:
             self._note_head(note, event, mirrored, output)

@@ -3,6 +3,8 @@
 from http import HTTPStatus
 from typing import Literal
 
+import h11
+
 from tracer.capture import redact
 from tracer.capture.server.asgi import Scope
 from tracer.capture.server.rfc9112 import is_ambiguous
@@ -33,6 +35,37 @@ STATUS_PHRASES = {status: _phrase(status) for status in range(100, 600)}
 
 Source: RFC 9110, section 15
 """
+
+
+def response_event(status: int, headers: list[Header]) -> h11.Response:
+    """Give h11's event for a response's head.
+
+    To make one, h11 looks at each header with regular expressions, which is a
+    tenth of all that the server does for a request. An app answers with the
+    same few heads again and again, so the latest events are kept.
+
+    Raises:
+        h11.LocalProtocolError: A header that HTTP doesn't allow.
+    """
+    key = None
+    # Not 200.0, which equals 200, and which h11 refuses.
+    if type(status) is int:
+        key = status, tuple(headers)
+    try:
+        known = _events.get(key)
+    except TypeError:  # an app may give lists for pairs
+        known = key = None
+    if known is None:
+        reason = STATUS_PHRASES[status]
+        known = h11.Response(status_code=status, headers=headers, reason=reason)
+        if key is not None:
+            if len(_events) >= MANY:
+                _events.clear()
+            _events[key] = known
+    return known
+
+
+_events: dict[tuple[int, tuple[Header, ...]] | None, h11.Response] = {}
 
 
 Credited = tuple[tuple[str, str, Origin], ...]

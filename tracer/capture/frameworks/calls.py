@@ -1,0 +1,107 @@
+"""Instances that are called: one class may serve an app as several things.
+
+A class's `__call__` is patched once; what an instance is to its app (a ring
+of middleware, an endpoint, ...) is looked up when it is called.
+"""
+
+import functools
+from collections.abc import Callable
+from types import FunctionType
+from typing import Any, Literal
+
+from tracer.capture.frameworks.look import Memo
+from tracer.capture.frameworks.patch import Stage, fail, is_asgi_method, patch
+from tracer.capture.frameworks.stages import (
+    LAYERS,
+    AppStage,
+    DefaultStage,
+    EndpointInstanceStage,
+    LayerStage,
+)
+from tracer.capture.frameworks.trail import Trail
+from tracer.capture.probe import CURRENT, Note
+from tracer.events import MiddlewareEnter, MiddlewareExit
+
+Role = Literal["middleware", "app", "endpoint", "default"]
+
+ROLES: Memo[Role] = Memo()
+"""What an instance is to the app: one class may serve as several things."""
+
+
+class CallStage(Stage):
+    """`__call__` of a class of the user's, whatever its instance is for."""
+
+    awaitable = True
+
+    def __init__(self, call: FunctionType, owner: type, method: str) -> None:
+        super().__init__(call, owner, method)
+        self.stages: dict[Role, Stage] = {
+            "middleware": LayerStage(call, owner, method),
+            "app": AppStage(call, owner, method),
+            "endpoint": EndpointInstanceStage(call, owner, method, "raw"),
+            "default": DefaultStage(call, owner, method),
+        }
+        for stage in self.stages.values():
+            stage.outer = self.outer  # emptied when it may be wrong
+
+    def make(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        """Make a function that takes the short way for middleware.
+
+        Most calls of such classes are those of a ring that was met before.
+        """
+        made = super().make(call)
+        if not is_asgi_method(call):
+            return made
+        get, rings, outer = CURRENT.get, LAYERS.found, self.outer
+        layer = self.stages["middleware"]
+
+        @functools.wraps(made)
+        async def ring(self: Any, scope: Any, receive: Any, send: Any) -> Any:
+            note = get()
+            if note is None:
+                return await call(self, scope, receive, send)
+            known = rings.get(id(self))
+            if known is None or not outer.get(type(self)) or not note.trail:
+                return await made(self, scope, receive, send)
+            trail: Trail = note.trail
+            depth = trail.depth
+            name, where = known[1]
+            note.two(MiddlewareEnter, where, name, depth)
+            trail.depth = depth + 1
+            try:
+                result = await call(self, scope, receive, send)
+            except BaseException as error:
+                fail(layer, note, (name, where, depth), error)
+                raise
+            trail.depth, trail.seen = depth, 0
+            note.two(MiddlewareExit, where, name, depth)
+            return result
+
+        return ring
+
+    def enter(self, note: Note, args: tuple[Any, ...]) -> object:
+        known = ROLES.found.get(id(args[0]))
+        if known is not None:
+            stage = self.stages[known[1]]
+        else:  # made by the app itself while it served a request
+            role = _class_roles.get(type(args[0]), "middleware")
+            stage = self.stages[role]
+        token = stage.enter(note, args)
+        return None if token is None else (stage, token)
+
+    def leave(self, note: Note, token: Any, result: object) -> None:
+        token[0].leave(note, token[1], result)
+
+    def fail(self, note: Note, token: Any, error: BaseException) -> None:
+        token[0].fail(note, token[1], error)
+
+
+_class_roles: dict[type, Role] = {}
+
+
+def watch_call(thing: object, role: Role) -> None:
+    """Make an instance's `__call__` visible as what it is to the app."""
+    ROLES.put(thing, role)
+    LAYERS.found.pop(id(thing), None)  # it may have been middleware before
+    _class_roles.setdefault(type(thing), role)
+    patch(type(thing), "__call__", CallStage)
