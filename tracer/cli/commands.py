@@ -30,7 +30,7 @@ from tracer.views.explain import pick_language
 FORCE_AT = 3
 """The Ctrl+C that ends the child at once; the second asks it to hurry."""
 
-DEMO_PACE = {"tui": "9", "text": "1.5"}
+DEMO_PACE = {"tui": "7", "text": "1.5"}
 """Seconds between the demo's requests: the picture of one takes so long."""
 
 SERVER_OPTIONS = (

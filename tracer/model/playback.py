@@ -1,7 +1,8 @@
 """The playhead: a request's events on a clock slow enough for eyes.
 
 A request takes two milliseconds; its picture takes some seconds. Each event
-gets a dwell from how long the request really stood there, on a log scale.
+gets a dwell from how long the request really stood there, until its next
+event, on a log scale.
 Which event is lit and where the token stands are functions of the time given
 in: there is no clock here.
 """
@@ -10,16 +11,22 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from tracer.events.log import Record
 from tracer.model.requests import Request, advance
 from tracer.model.stage import Box, Stop
 
 MOVE = 0.12
 """Seconds for an event that moves the token to another box, at least."""
-STAY = 0.04
+STAY = 0.03
 """Seconds for an event in the box where the token is, at least."""
 LONGEST = 1.2
 """Seconds for any one event, at most."""
+SHORT = 100_000
+"""Nanoseconds up to which a pause isn't shown as one."""
+DECADE = 0.16
+"""Seconds that a pause ten times as long takes longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,47 +62,91 @@ class Score:
 
 
 def dwell(gap: int, *, moves: bool) -> float:
-    """Seconds of playback for an event that came `gap` ns after the last.
+    """Seconds of playback for an event after which nothing came for `gap` ns.
 
-    10 µs look like the least; each factor of ten adds a quarter second.
+    Up to 100 µs look like the least; each factor of ten adds a sixth of a
+    second. An event that moves the token gets the time for its way.
     """
     least = MOVE if moves else STAY
-    decades = math.log10(max(gap, 10_000) / 10_000)
-    return min(LONGEST, least + (0.25 if moves else 0.15) * decades)
+    decades = math.log10(max(gap, SHORT) / SHORT)
+    return min(LONGEST, least + DECADE * decades)
+
+
+class Scorer:
+    """Lays a request's events out for playing, while more of them come.
+
+    A stream may have ten thousand events, and each look at it shall cost what
+    is new in it.
+    """
+
+    def __init__(self, start: Request) -> None:
+        """Begin with the request before its first event."""
+        self._start = start
+        self._final = start
+        self._known: list[Record] = []
+        self._restart()
+
+    def _restart(self) -> None:
+        # With the last rail from the beginning, so that no box jumps while
+        # it is played.
+        self._request = replace(self._start, rail=self._final.rail)
+        self._beats: list[Beat] = []
+
+    def score(self, records: Sequence[Record]) -> Score:
+        """Lay the events out for playing.
+
+        Args:
+            records: All of them so far, oldest first.
+
+        Returns:
+            A beat for each record. The last one lasts the least until another
+            event says how long it really was.
+        """
+        count = len(self._known)
+        if count and (
+            len(records) < count or records[count - 1] is not self._known[-1]
+        ):
+            # One that came late was put between: nothing can be kept.
+            count, self._known, self._final = 0, [], self._start
+            self._restart()
+        new = records[count:]
+        rail = self._final.rail
+        for record in new:
+            self._final = advance(self._final, record)
+        self._known += new
+        if self._final.rail != rail:
+            self._restart()
+            new = self._known
+        for record in new:
+            self._add(record)
+        return Score(self._final.rail, tuple(self._beats))
+
+    def _add(self, record: Record) -> None:
+        index = len(self._beats)
+        clock = self._settle(record) if index else 0.0
+        moved = advance(self._request, record)
+        moves = index == 0 or moved.at != self._request.at
+        self._beats.append(Beat(index, moved.at, clock, dwell(0, moves=moves)))
+        self._request = moved
+
+    def _settle(self, record: Record) -> float:
+        """Now that another event came, it is known how long the last stood."""
+        last = self._beats[-1]
+        before = self._beats[-2].stop if len(self._beats) > 1 else None
+        gap = max(0, record.t - self._known[last.index].t)
+        lasts = dwell(gap, moves=last.stop != before)
+        self._beats[-1] = Beat(last.index, last.stop, last.start, lasts)
+        return last.start + lasts
 
 
 def score(start: Request, records: Sequence[Record]) -> Score:
-    """Lay a request's events out for playing.
+    """Lay a whole request out for playing, see `Scorer`.
 
     Args:
         start: The request before its first event, see `requests.first`.
         records: All its events so far, oldest first.
-
-    Returns:
-        A beat for each record. The rail is the last one, so that boxes don't
-        jump while playing: the stops are those of the whole rail.
     """
-    final = start
-    for record in records:
-        final = advance(final, record)
-    request = Request(
-        number=start.number,
-        conn=start.conn,
-        times=start.times,
-        rail=final.rail,
-    )
-    beats: list[Beat] = []
-    clock, before = 0.0, records[0].t if records else 0
-    for index, record in enumerate(records):
-        moved = advance(request, record)
-        lasts = dwell(
-            max(0, record.t - before),
-            moves=moved.at != request.at or index == 0,
-        )
-        beats.append(Beat(index, moved.at, clock, lasts))
-        clock += lasts
-        before, request = record.t, moved
-    return Score(final.rail, tuple(beats))
+    return Scorer(start).score(records)
 
 
 def beat_at(played: Score, clock: float) -> int:

@@ -364,6 +364,18 @@ def test_the_newest_is_played_and_the_skipped_are_counted() -> None:
     play(scenario, exchanges())
 
 
+def test_a_few_that_wait_are_played_in_order() -> None:
+    async def scenario(stage: Stage) -> None:
+        seen = [stage.app.player.number]
+        for _ in range(8):
+            await stage.after(30)
+            seen.append(stage.app.player.number)
+        assert list(dict.fromkeys(seen)) == [1, 2, 3]
+        assert "passed over" not in stage.text
+
+    play(scenario, exchanges(3), live=True)
+
+
 def test_a_recording_is_played_in_order_and_nothing_is_skipped() -> None:
     async def scenario(stage: Stage) -> None:
         seen = [stage.app.player.number]

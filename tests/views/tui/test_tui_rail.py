@@ -7,11 +7,10 @@ from tui_kit import LAYERS, Maker, exchanges, teahouse
 
 from tracer.events import ExceptionHandled, MiddlewareExit, RunAsgiEnd
 from tracer.events.log import Record
-from tracer.model.playback import score
+from tracer.model.playback import Scorer, score
 from tracer.model.stage import Leg, Stop, rail_of
 from tracer.model.trace import Trace
 from tracer.views.tui.rail import TALL
-from tracer.views.tui.scorer import Scorer
 from tracer.views.tui.standing import Standing, Standings
 from tracer.views.tui.track import lay_out, track
 

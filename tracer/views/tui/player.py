@@ -6,17 +6,18 @@ says how much time has passed.
 
 from dataclasses import dataclass
 
-from tracer.model.playback import Score, beat_at
+from tracer.model.playback import Score, Scorer, beat_at
 from tracer.model.requests import OVER
 from tracer.model.trace import Trace
 from tracer.views.tui.moment import Moment
-from tracer.views.tui.scorer import Scorer
 
 SPEEDS = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 LINGER = 0.8
 """Seconds that a finished picture stays before the next one."""
 PATIENCE = 4.0
 """Seconds to wait at the last event of a request that doesn't end."""
+QUEUE = 3
+"""Requests that wait to be shown; of more than these only the newest is."""
 SETTLED = 0.99
 """Part of a beat's dwell after which its token has arrived."""
 
@@ -27,7 +28,7 @@ class Player:
 
     Attributes:
         trace: Where the requests come from.
-        live: Pass over what came too fast; a recording plays all, in order.
+        live: Pass over what came too fast, see `QUEUE`; a recording plays all.
         still: Reduced motion.
         number: The request that is shown.
         clock: Seconds of playback at speed 1.
@@ -89,9 +90,11 @@ class Player:
                 break
             if self.trace.story(number):
                 later.append(number)
-        if later:
-            self._show(later[0] if self.live else later[-1])
-            self.passed = len(later) - 1 if self.live else 0
+        if self.live and len(later) > QUEUE:
+            self._show(later[0])
+            self.passed = len(later) - 1
+        elif later:
+            self._show(later[-1])
 
     def _show(self, number: int) -> None:
         self.number, self.clock, self.passed = number, 0.0, 0
