@@ -22,8 +22,9 @@ from tracer.events.log import encode
 PERIOD = 0.02
 """Seconds between two looks at the list; the program can't wake us."""
 
-BATCH = 2048
-"""Events encoded at once: the interpreter is ours alone meanwhile."""
+BATCH = 256
+"""Events encoded at once: so few that they stay in the processor's cache while
+they are numbered, encoded and let go."""
 
 THREAD = "writer"
 """What `thread` says in the records that the writer adds itself."""
@@ -108,13 +109,18 @@ class Writer:
 
     def _write(self, batch: list[Event]) -> None:
         new = self._sources(batch[0].t)
-        events = [*self._losses(), *batch]
-        self._number([*new, *events])
-        places, lines = _lines(new), _lines(events)
-        for outlet in self._outlets:
-            if places:
+        if new:
+            self._number(new)
+            places = _lines(new)
+            for outlet in self._outlets:
                 outlet.put(places, 0)
-            outlet.put(lines, len(events))
+            self._before.extend(new)
+        if losses := self._losses():
+            batch[:0] = losses
+        self._number(batch)
+        lines = _lines(batch)
+        for outlet in self._outlets:
+            outlet.put(lines, len(batch))
         self._before = batch
 
     def _losses(self) -> list[Event]:
@@ -153,17 +159,15 @@ class Writer:
         return self._mine
 
     def _number(self, records: list[Event]) -> None:
-        newest = self._newest
-        seq = self._seq
-        for index, event in enumerate(records):
-            seq += 1
+        newest, first = self._newest, self._seq + 1
+        for seq, event in enumerate(records, first):
             force_setattr(event, "seq", seq)
             if event.t < newest:
-                self._put_right(index, records)
+                self._put_right(seq - first, records)
             else:
                 newest = event.t
         self._newest = newest
-        self._seq = seq
+        self._seq += len(records)
 
     def _put_right(self, index: int, records: list[Event]) -> None:
         """Let time not run backwards within one thread.

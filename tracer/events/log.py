@@ -6,7 +6,7 @@ what an event means.
 
 import gzip
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Union, cast
 
@@ -51,8 +51,9 @@ def encode(records: Iterable[Record | Header]) -> bytes:
 
     Source: ours.
     """
-    records = list(records)
-    plain: list[object] = [*records]
+    if not isinstance(records, list):
+        records = list(records)
+    plain: Sequence[object] = records
     # Looked for one by one, they would cost a third of all the time.
     if Unknown in set(map(type, records)):
         plain = [_plain(each) for each in records]
