@@ -1,17 +1,22 @@
 """asgi-trace: the life of an HTTP request through server and framework.
 
-`instrument` is the public door for those who have a server of their own. The
-folders are read in the order in which a request's story is told: `capture`
-makes events of bytes and calls, `events` is their vocabulary, `model` folds
-them into state, `views` draws it.
+`instrument` is the public door for those who have a server of their own,
+`read` for those who ask questions about a recording. The folders are read in
+the order in which a request's story is told: `capture` makes events of bytes
+and calls, `events` is their vocabulary, `model` folds them into state,
+`views` draws it.
 """
 
 from collections.abc import Callable
-from typing import TypeVar, cast
+from os import PathLike
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from tracer.events import Event
 
-__all__ = ["instrument"]
+if TYPE_CHECKING:
+    from tracer.recording import Recording
+
+__all__ = ["instrument", "read"]
 
 App = TypeVar("App")
 
@@ -52,3 +57,29 @@ def instrument(app: App, emit: Callable[[Event], object]) -> App:
     from tracer.capture.frameworks import instrument as watch  # noqa: PLC0415
 
     return cast("App", watch(app, emit))
+
+
+def read(path: str | PathLike[str]) -> "Recording":
+    """Read a recording that `--record` has written, plain or gzip.
+
+        recording = tracer.read("out.jsonl")
+        for request in recording.model.requests.values():
+            print(request.method, request.target, request.status)
+
+    Args:
+        path: The file.
+
+    Returns:
+        Its header, its events in order, and the model they come to.
+
+    Raises:
+        OSError: It can't be opened.
+        tracer.events.log.TraceError: It is no recording, of a newer format,
+            or has a broken line, whose number it tells.
+
+    Source: ours.
+    """
+    # The traced process imports this package too, and needs no model.
+    from tracer.recording import read as whole  # noqa: PLC0415
+
+    return whole(path)
