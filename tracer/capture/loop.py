@@ -138,7 +138,21 @@ class StepCoro(Coroutine[Any, Any, Any]):
 
     def send(self, value: object) -> object:
         """Run one step of the task."""
-        return self._step(self._living().send, value)
+        coro = self._living() if self._coro is None else self._coro
+        probe = self._probe
+        # Not None within an eager task's first step, which runs inside the
+        # step of the task that made it.
+        before = probe.task
+        probe.task = self._number
+        try:
+            if self._said != "started":
+                self._begin()
+            return coro.send(value)
+        except BaseException as error:
+            self._end(error)
+            raise
+        finally:
+            probe.task = before
 
     def throw(
         self,
@@ -147,40 +161,33 @@ class StepCoro(Coroutine[Any, Any, Any]):
         tb: TracebackType | None = None,
     ) -> object:
         """Run one step that begins with an exception: a cancellation, say."""
-        if val is None and tb is None:
-            return self._step(self._living().throw, typ)
-        return self._step(self._living().throw, typ, val, tb)
-
-    def _step(self, run: Callable[..., Any], *args: object) -> object:
+        given = (typ,) if val is None and tb is None else (typ, val, tb)
+        coro = self._living()
         probe = self._probe
-        # Not None within an eager task's first step, which runs inside the
-        # step of the task that made it.
         before = probe.task
         probe.task = self._number
         try:
             if self._said != "started":
-                self.announce("")  # an eager task has no name yet
-                self._said = "started"
-                self._note.one(TaskStarted, self._where, self._number)
-            return run(*args)
-        except StopIteration:
-            self._end("returned")
-            raise
-        except asyncio.CancelledError:
-            self._end("cancelled")
-            raise
+                self._begin()
+            return coro.throw(*given)
         except BaseException as error:
-            self._end("raised", type(error).__name__)
+            self._end(error)
             raise
         finally:
             probe.task = before
 
-    def _end(
-        self,
-        outcome: Literal["returned", "raised", "cancelled"],
-        error: str | None = None,
-    ) -> None:
-        self._note.three(TaskDone, self._where, self._number, outcome, error)
+    def _begin(self) -> None:
+        self.announce("")  # an eager task has no name yet
+        self._said = "started"
+        self._note.one(TaskStarted, self._where, self._number)
+
+    def _end(self, error: BaseException) -> None:
+        number, outcome, name = self._number, "returned", None
+        if isinstance(error, asyncio.CancelledError):
+            outcome = "cancelled"
+        elif not isinstance(error, StopIteration):
+            outcome, name = "raised", type(error).__name__
+        self._note.three(TaskDone, self._where, number, outcome, name)
         # A coroutine that has ended lets go of its frame, and so do we: the
         # frame holds the request, and the request's task holds us.
         self._coro = None

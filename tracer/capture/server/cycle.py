@@ -18,6 +18,7 @@ from tracer.capture.server.blame import message_of, place_of
 from tracer.capture.server.flow import FlowControl
 from tracer.capture.server.head import (
     CLOSE_HEADER,
+    CREDITED,
     Header,
     credited,
     response_event,
@@ -354,7 +355,9 @@ class RequestResponseCycle:
         )
         defaults = len(self.default_headers)
         written = (output, defaults, self.dated, mirrored)
-        headers, kind = credited(event.headers.raw_items(), written)
+        headers, kind = CREDITED.get(written) or credited(
+            event.headers.raw_items(), written
+        )
         note.two(ResponseStart, AT.send, int(event.status_code), headers)
         self.preview = redact.Body(kind)
 

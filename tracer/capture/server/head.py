@@ -88,14 +88,14 @@ def credited(given: list[Header], written: Written) -> tuple[Credited, bytes]:
 
     Source: h11, `Connection._clean_up_response_headers_for_sending`
     """
-    known = _known.get(written)
+    known = CREDITED.get(written)
     if known is None:
         known = _credit(given, written), content_type(given)
         # As `shown.Kept` does, which has no room for a second argument.
         if redact.hidden() and redact.HIDDEN not in str(known):
-            if len(_known) >= MANY:
-                _known.clear()
-            _known[written] = known
+            if len(CREDITED) >= MANY:
+                CREDITED.clear()
+            CREDITED[written] = known
     return known
 
 
@@ -124,7 +124,8 @@ def _credit(given: list[Header], written: Written) -> Credited:
     )
 
 
-_known: dict[Written, tuple[Credited, bytes]] = {}
+CREDITED: dict[Written, tuple[Credited, bytes]] = {}
+"""What `credited` has given: to be looked at first by those in a hurry."""
 
 
 def content_type(headers: list[Header]) -> bytes:

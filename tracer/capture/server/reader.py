@@ -52,12 +52,12 @@ class Reader:
         except h11.RemoteProtocolError as error:
             self._note_error(error, before or conn.trailing_data[0])
             raise
-        if type(event) is h11.Request:
+        if event is h11.NEED_DATA or event is h11.PAUSED:
+            self._note(event.__name__)
+        elif type(event) is h11.Request:
             self._note_request(event, before)
         elif type(event) is h11.Data:
             self._note_data(event)
-        elif isinstance(event, type):
-            self._note(event.__name__)  # NEED_DATA or PAUSED
         else:
             self._note(type(event).__name__)
             if type(event) is h11.EndOfMessage and event.headers:

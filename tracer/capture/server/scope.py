@@ -8,12 +8,7 @@ import h11
 from tracer.capture.probe import Note
 from tracer.capture.server.asgi import Scope
 from tracer.capture.server.rfc9112 import origin_form, with_host
-from tracer.capture.server.shown import (
-    shown_headers,
-    shown_path,
-    shown_query,
-    shown_target,
-)
+from tracer.capture.server.shown import shown_scope
 from tracer.capture.sources import place
 from tracer.events import ScopeBuilt
 
@@ -70,19 +65,27 @@ def note_scope(note: Note, scope: Scope, client: str, server: str) -> None:
 
     The two addresses are the connection's, and were written once.
     """
+    path, target, query, headers = shown_scope(
+        (
+            scope["path"],
+            scope["raw_path"],
+            scope["query_string"],
+            tuple(scope["headers"]),
+        )
+    )
     note(
         ScopeBuilt,
         _HTTP_SCOPE,
         scope["method"],
-        shown_path(scope["path"]),
-        shown_target(scope["raw_path"]),
-        shown_query(scope["query_string"]),
+        path,
+        target,
+        query,
         scope["root_path"],
         scope["http_version"],
         scope["scheme"],
         client,
         server,
-        shown_headers(tuple(scope["headers"])),
+        headers,
         tuple(map(str, scope["state"])),
         note.req,
     )

@@ -51,13 +51,25 @@ class Kept(Generic[Raw, Text]):
 shown_target = Kept(redact.target, str)
 """A request's target as text."""
 
-shown_query = Kept(redact.query, str)
-"""A query string as text."""
+Pairs = tuple[tuple[bytes, bytes], ...]
 
-shown_path = Kept(redact.text, str)
-"""A decoded path as text."""
-
-shown_headers: Kept[
-    tuple[tuple[bytes, bytes], ...], tuple[tuple[str, str], ...]
-] = Kept(redact.headers, str)
+shown_headers: Kept[Pairs, tuple[tuple[str, str], ...]] = Kept(
+    redact.headers, str
+)
 """A tuple of headers as text."""
+
+
+def _scope(
+    raw: tuple[str, bytes, bytes, Pairs],
+) -> tuple[str, str, str, tuple[tuple[str, str], ...]]:
+    path, target, query, headers = raw
+    return (
+        redact.text(path),
+        redact.target(target),
+        redact.query(query),
+        redact.headers(headers),
+    )
+
+
+shown_scope = Kept(_scope, str)
+"""A scope's path, raw path, query and headers as text."""
