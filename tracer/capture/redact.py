@@ -26,6 +26,8 @@ PREVIEW = 1024
 # As numbers: looked for as bytes, a single one takes four times as long.
 _EQUALS, _AT = b"=@"
 _HEADS = 128
+_BRIEF = 256  # bytes of a text that is kept as harmless
+_MANY = 512  # of them
 _REMEMBERED = 64
 _SHORTEST = 6  # a shorter value would be found in harmless text
 _AUTHORITY = re.compile(rb"(://)[^/?#@\s]*@")
@@ -37,6 +39,7 @@ class _State:
     def __init__(self) -> None:
         self.hiding = True
         self.heads: dict[bytes, str] = {}
+        self.harmless: set[bytes] = set()
         self.values: dict[str, None] = {}
 
 
@@ -52,6 +55,7 @@ def hide() -> None:
     """Hide again, and forget what was hidden; how every process starts."""
     _state.hiding = True
     _state.heads.clear()
+    _state.harmless.clear()
     _state.values.clear()
 
 
@@ -168,7 +172,7 @@ class Body:
     """
 
     def __init__(self, content_type: bytes = b"") -> None:
-        self._type = content_type.decode("latin-1").lower()
+        self._type = content_type
         self._raw = b""
 
     def feed(self, data: bytes) -> str:
@@ -180,12 +184,14 @@ class Body:
         text = self._raw.decode("latin-1")
         if not _state.hiding:
             return text[start:]
-        spans: list[Span] = []
         if _may_hide(self._raw):
-            spans = spans_of(text, self._type)
+            kind = self._type.decode("latin-1").lower()
+            shown = _mask(text, spans_of(text, kind), start)
+        else:
+            shown = text[start:]
         # What was hidden elsewhere is looked for within this piece only:
         # what was shown before can't be taken back.
-        return _forget(_mask(text, spans, start))
+        return _forget(shown)
 
 
 def body(data: bytes, content_type: bytes = b"") -> str:
@@ -206,8 +212,20 @@ def text(said: str) -> str:
 
 
 def _may_hide(raw: bytes) -> bool:
-    """One search before any work: is there anything like a secret name?"""
-    return _state.hiding and STEMS.search(raw.lower()) is not None
+    """One search before any work: is there anything like a secret name?
+
+    An app says the same again and again, so what is short and was found
+    harmless is kept.
+    """
+    if not _state.hiding or raw in _state.harmless:
+        return False
+    if STEMS.search(raw.lower()) is not None:
+        return True
+    if len(raw) <= _BRIEF:
+        if len(_state.harmless) >= _MANY:
+            _state.harmless.clear()
+        _state.harmless.add(bytes(raw))
+    return False
 
 
 def _mask(said: str, spans: list[Span], start: int = 0) -> str:
@@ -270,6 +288,8 @@ _HARMLESS = frozenset({"strict", "samesite", "httponly", HIDDEN})
 
 
 def _forget(said: str) -> str:
+    if not _state.values:
+        return said
     for value in tuple(_state.values):
         if value in said:
             said = said.replace(value, HIDDEN)

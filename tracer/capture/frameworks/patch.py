@@ -148,14 +148,20 @@ ASGI_METHOD = ("self", "scope", "receive", "send")
 
 
 def _wrap_asgi_method(call: Callable[..., Any], stage: Stage) -> Any:
-    get = CURRENT.get
+    # `enter` and `leave` are written out here: a request goes through half a
+    # dozen of these.
+    get, begin, end = CURRENT.get, stage.enter, stage.leave
 
     @_like(call)
     async def traced(self: Any, scope: Any, receive: Any, send: Any) -> Any:
         note = get()
         if note is None:
             return await call(self, scope, receive, send)
-        token = enter(stage, note, (self, scope, receive, send))
+        try:
+            token = begin(note, (self, scope, receive, send))
+        except Exception:  # noqa: BLE001 - the app must not have it
+            fault()
+            token = None
         if token is None:
             return await call(self, scope, receive, send)
         try:
@@ -163,7 +169,10 @@ def _wrap_asgi_method(call: Callable[..., Any], stage: Stage) -> Any:
         except BaseException as error:
             fail(stage, note, token, error)
             raise
-        leave(stage, note, token, result)
+        try:
+            end(note, token, result)
+        except Exception:  # noqa: BLE001 - the app must not have it
+            fault()
         return result
 
     return traced

@@ -230,7 +230,7 @@ def _is_bare(app: object) -> bool:
 def prepare_router(router: Router) -> None:
     """Make a router's routes visible, and what it bound before we came."""
     own = attributes(router)
-    if PREPARED.get(router) is None:
+    if id(router) not in PREPARED.found:
         PREPARED.put(router, True)
         patch(type(router), "app", RouterStage)
         patch(type(router), "not_found", DefaultStage)
@@ -240,8 +240,7 @@ def prepare_router(router: Router) -> None:
 
 def watch_routes(routes: Iterable[BaseRoute]) -> None:
     """Make the classes of routes visible, also those in included routers."""
-    kinds = set(map(type, routes))
-    if kinds <= _route_classes and kinds.isdisjoint(_including):
+    if not _including and _route_classes.issuperset(map(type, routes)):
         return  # as with each request but the first
     for route in routes:
         if type(route) not in _route_classes:

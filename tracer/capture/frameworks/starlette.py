@@ -41,7 +41,7 @@ from tracer.capture.frameworks.stages import (
     watch_responses,
 )
 from tracer.capture.frameworks.threads import watch_threads
-from tracer.capture.frameworks.trail import begin
+from tracer.capture.frameworks.trail import begin, fault
 from tracer.capture.probe import CURRENT, Note
 from tracer.events import StackBuilt
 
@@ -86,10 +86,11 @@ class StarletteStage(Stage):
         if not self.outermost(app):
             return None
         begin(note, scope)
-        stack = attributes(app).get("middleware_stack")
-        if stack is not None and BUILT.get(app) is None:
-            BUILT.put(app, True)
-            watch_stack(app, stack)
+        if id(app) not in BUILT.found:
+            stack = attributes(app).get("middleware_stack")
+            if stack is not None:
+                BUILT.put(app, True)
+                watch_stack(app, stack)
         return enter_app(note, self.where, type(app).__name__, scope)
 
     def leave(self, note: Note, token: Any, result: object) -> None:
@@ -115,6 +116,22 @@ class BuildStage(Stage):
 
 class PrepareStage(Stage):
     """`Router.__call__`: says nothing; the last moment to look at routes."""
+
+    def make(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        if not is_asgi_method(call):
+            return super().make(call)
+        get, prepare = CURRENT.get, routes.prepare_router
+
+        @functools.wraps(call)
+        async def traced(self: Any, scope: Any, receive: Any, send: Any) -> Any:
+            if get() is not None:
+                try:
+                    prepare(self)
+                except Exception:  # noqa: BLE001 - the app must not have it
+                    fault()
+            return await call(self, scope, receive, send)
+
+        return traced
 
     def enter(self, note: Note, args: tuple[Any, ...]) -> object:
         routes.prepare_router(args[0])
