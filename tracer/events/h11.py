@@ -60,12 +60,14 @@ class H11Send(H11LayerEvent, tag="h11.send", frozen=True, gc=False):
 
 
 class H11Error(H11LayerEvent, tag="h11.error", frozen=True, gc=False):
-    """The bytes are not HTTP/1.1: 400 and close. No app is called.
+    """The bytes are not HTTP/1.1: 400 and close. No app is called for them.
 
-    h11 finds nearly all of them; that a Host is none, our server.
+    h11 finds nearly all of them; that a Host is none, our server. The status
+    is 400 also where h11 knows a better one, as 431 for a head too long.
 
     Source: h11, `RemoteProtocolError`; RFC 9112, section 2.2
     """
 
     message: str
-    status: int
+    status: int | None
+    """Of the answer; None: a response had begun, so nothing but close."""

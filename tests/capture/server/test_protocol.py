@@ -188,6 +188,24 @@ def test_f39_garbage_is_answered_by_the_server_alone() -> None:
         assert all(each.req is None for each in opened.events)
 
 
+def test_an_error_tells_the_status_that_is_sent_and_none_if_none_is() -> None:
+    too_long = b"GET /a HTTP/1.1\r\nx: " + b"a" * 70000
+    with wire(read) as opened:
+        opened.receives(too_long)
+        assert opened.written.startswith(b"HTTP/1.1 400 ")
+        assert fields(opened, "h11.error", "message", "status") == [
+            ("Receive buffer too long", 400)
+        ]
+    chunked = (
+        b"POST / HTTP/1.1\r\nhost: h\r\ntransfer-encoding: chunked\r\n\r\n"
+    )
+    with wire(index) as opened:
+        opened.receives(chunked)
+        opened.receives(b"garbage\r\n")
+        assert opened.written.count(b"HTTP/1.1") == 1
+        assert fields(opened, "h11.error", "req", "status") == [(1, None)]
+
+
 def test_f53_a_big_body_stops_the_reading_until_the_app_takes_it() -> None:
     head = b"POST / HTTP/1.1\r\nhost: h\r\ncontent-length: 100000\r\n\r\n"
     with wire(read) as opened:

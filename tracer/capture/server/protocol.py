@@ -27,6 +27,7 @@ from tracer.capture.server.cycle import RequestResponseCycle
 from tracer.capture.server.flow import HIGH_WATER_LIMIT, FlowControl
 from tracer.capture.server.reader import Reader
 from tracer.capture.server.refuse import (
+    CAN_ANSWER,
     HEAD_LIMIT,
     INVALID,
     decline_upgrade,
@@ -287,11 +288,9 @@ class H11Protocol(asyncio.Protocol):
     def send_400_response(self) -> None:
         """Answer what is no HTTP, and close. No app hears of it."""
         writer = self._writer(self.reader.note if self.reader else None)
-        if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
+        if self.conn.our_state in CAN_ANSWER:
             send_400(writer, AT.send_400_response)
         else:
-            # A response is under way or over: a second one would be read as
-            # part of the first.
             writer.abort(AT.send_400_response, "invalid HTTP, and too late")
 
     def _writer(self, note: Note | None) -> Writer:

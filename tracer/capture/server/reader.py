@@ -8,6 +8,7 @@ import h11
 from tracer.capture import redact
 from tracer.capture.probe import Note
 from tracer.capture.server.head import content_type
+from tracer.capture.server.refuse import CAN_ANSWER
 from tracer.capture.server.shown import shown_target
 from tracer.events import Bytes, H11Error, H11Event
 
@@ -101,7 +102,8 @@ class Reader:
 
     def _note_error(self, error: h11.RemoteProtocolError, raw: bytes) -> None:
         message = redact.text(str(error))
-        self.note(H11Error, self._where, message, error.error_status_hint)
+        status = 400 if self.conn.our_state in CAN_ANSWER else None
+        self.note(H11Error, self._where, message, status)
         if raw:
             shown = redact.head(raw[: redact.PREVIEW])
             self._say("garbage", shown, len(raw))

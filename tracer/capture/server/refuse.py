@@ -21,6 +21,12 @@ What is longer is refused as invalid.
 """
 
 INVALID = "Invalid HTTP request received."
+CAN_ANSWER = frozenset({h11.IDLE, h11.SEND_RESPONSE})
+"""Our states in which a 400 can be sent.
+
+In the others a response is under way or over: a second one would be read as
+part of the first.
+"""
 NO_WEBSOCKETS = (
     "No supported WebSocket library detected. Please use "
     "\"pip install 'uvicorn[standard]'\", or install 'websockets' or "
