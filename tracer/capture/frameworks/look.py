@@ -9,7 +9,6 @@ import functools
 import sys
 import weakref
 from collections.abc import Callable, Iterator
-from pathlib import PurePath
 from types import (
     BuiltinFunctionType,
     CellType,
@@ -140,13 +139,15 @@ def file_of(code: CodeType) -> str:
 
     Only by comparing text: to ask the disk would block the loop.
     """
-    path = PurePath(code.co_filename)
-    if not path.is_absolute():
-        return code.co_filename
-    roots = [each for each in sys.path if path.is_relative_to(each)]
+    file = code.co_filename
+    if not file.startswith("/"):
+        return file
+    # As text: pathlib takes a tenth of a millisecond for it.
+    folders = [each.rstrip("/") + "/" for each in sys.path if each]
+    roots = [each for each in folders if file.startswith(each)]
     if not roots:
-        return path.name
-    return path.relative_to(max(roots, key=len)).as_posix()
+        return file.rpartition("/")[2]
+    return file[len(max(roots, key=len)) :]
 
 
 _TRACEBACK: Any = BaseException.__dict__["__traceback__"]
