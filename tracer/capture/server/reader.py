@@ -9,10 +9,15 @@ from tracer.capture import redact
 from tracer.capture.probe import Note
 from tracer.capture.server.head import content_type
 from tracer.capture.server.refuse import CAN_ANSWER
-from tracer.capture.server.shown import shown_target
+from tracer.capture.server.shown import MANY
 from tracer.events import Bytes, H11Error, H11Event
 
 HeardEvent = h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]
+
+Told = tuple[str, str, int]
+"""A head as a line and as text, and how many bytes it took."""
+
+_told: dict[bytes, Told] = {}
 
 
 class Reader:
@@ -76,14 +81,29 @@ class Reader:
         self.note = self._connection.about(
             req=self._connection.probe.next_req()
         )
-        method = event.method.decode("ascii")
-        version = event.http_version.decode("ascii")
-        line = f"{method} {shown_target(event.target)} HTTP/{version}"
+        line, text, n = _told.get(before) or self._tell(event, before)
         self._note("Request", None, line)
-        raw = before[: len(before) - len(self.conn.trailing_data[0])]
-        self._say("head", redact.head(raw), len(raw))
+        self._say("head", text, n)
         self._head = event
         self._preview = None
+
+    def _tell(self, event: h11.Request, before: bytes) -> Told:
+        """Put a head into words, and keep them if they hide nothing.
+
+        A client sends the same head again and again. Kept is what came alone:
+        with other bytes after it, it seldom comes twice.
+        """
+        method = event.method.decode("ascii")
+        version = event.http_version.decode("ascii")
+        line = f"{method} {redact.target(event.target)} HTTP/{version}"
+        raw = before[: len(before) - len(self.conn.trailing_data[0])]
+        told = line, redact.head(raw), len(raw)
+        alone = len(raw) == len(before)
+        if alone and redact.hidden() and redact.HIDDEN not in line + told[1]:
+            if len(_told) >= MANY:
+                _told.clear()
+            _told[before] = told
+        return told
 
     def _note_data(self, event: h11.Data) -> None:
         size = len(event.data)

@@ -48,9 +48,6 @@ class Kept(Generic[Raw, Text]):
         return made
 
 
-shown_target = Kept(redact.target, str)
-"""A request's target as text."""
-
 Pairs = tuple[tuple[bytes, bytes], ...]
 
 shown_headers: Kept[Pairs, tuple[tuple[str, str], ...]] = Kept(
