@@ -123,6 +123,9 @@ class RunAsgiStart(CycleEvent, tag="run_asgi.start", frozen=True, gc=False):
     Source: uvicorn, `RequestResponseCycle.run_asgi`
     """
 
+    stand_in: str | None = None
+    """What the server calls in place of the user's app; None: nothing is."""
+
 
 class RunAsgiEnd(CycleEvent, tag="run_asgi.end", frozen=True, gc=False):
     """The app is done with the request, in one of five ways.
@@ -173,7 +176,10 @@ class ReceiveReturn(CycleEvent, tag="receive.return", frozen=True, gc=False):
 
 
 class SendCall(CycleEvent, tag="send.call", frozen=True, gc=False):
-    """The app called `send()` with a message.
+    """The app called `send()` with a message, or the server did in its place.
+
+    The server sends the 500 of an app that has failed, and the 503 at the
+    limit, by the same `send()`.
 
     Source: ASGI HTTP, "Response Start - send event"
     """
@@ -183,6 +189,7 @@ class SendCall(CycleEvent, tag="send.call", frozen=True, gc=False):
     """Bytes of a body message."""
     more_body: bool | None = None
     status: int | None = None
+    by: Literal["app", "server"] = "app"
 
 
 class SendReturn(CycleEvent, tag="send.return", frozen=True, gc=False):
@@ -205,10 +212,11 @@ class SendRejected(CycleEvent, tag="send.rejected", frozen=True, gc=False):
 
     expected: str
     got: str
+    raises: str = "RuntimeError"
 
 
 class SendDropped(CycleEvent, tag="send.dropped", frozen=True, gc=False):
-    """The client has left; the message goes nowhere, and nobody is told.
+    """The connection is gone; the message goes nowhere, and nobody is told.
 
     Source: ASGI HTTP 2.3, "Disconnected Client - send exception"
     """
@@ -277,6 +285,8 @@ class AppException(CycleEvent, tag="app.exception", frozen=True, gc=False):
     at: str
     """`file:line` of the innermost frame of the app's own code."""
     response_started: bool
+    unheard: bool = False
+    """Whether the connection was gone, so that no answer can reach anyone."""
 
 
 class ClientDisconnected(

@@ -159,6 +159,77 @@ def test_an_exception_is_placed_in_the_apps_own_code() -> None:
         ) == [("ValueError", "token=[hidden]", f"test_cycle.py:{line}", False)]
 
 
+async def illegal(scope: Any, receive: Any, send: Any) -> None:
+    await send({**START, "headers": [(b"a", b"b\r\nc")]})
+
+
+async def out_of_order(scope: Any, receive: Any, send: Any) -> None:
+    await send(OK)
+
+
+@pytest.mark.parametrize(
+    ("app", "raised"),
+    [(illegal, "LocalProtocolError"), (out_of_order, "RuntimeError")],
+)
+def test_a_refusal_names_the_error_that_send_raised(
+    app: Any, raised: str
+) -> None:
+    with wire(app) as opened:
+        opened.receives(GET)
+        assert fields(opened, "send.rejected", "raises") == [(raised,)]
+        assert fields(opened, "app.exception", "type") == [(raised,)]
+
+
+def test_what_the_server_sends_itself_is_not_said_of_the_app() -> None:
+    with wire(raises) as opened:
+        opened.receives(GET)
+        assert fields(opened, "send.call", "n", "status", "by") == [
+            (None, 500, "server"),
+            (21, None, "server"),
+        ]
+    with wire(index, limit_concurrency=1) as opened:
+        opened.receives(GET)
+        assert fields(opened, "run_asgi.start", "stand_in") == [
+            ("service_unavailable",)
+        ]
+        assert fields(opened, "send.call", "n", "status", "by") == [
+            (None, 503, "server"),
+            (19, None, "server"),
+        ]
+    with wire(index) as opened:
+        opened.receives(GET)
+        assert fields(opened, "run_asgi.start", "stand_in") == [(None,)]
+        assert fields(opened, "send.call", "by") == [("app",), ("app",)]
+
+
+async def leaves_if_told(scope: Any, receive: Any, send: Any) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    raise ConnectionError
+
+
+def test_an_exception_after_the_client_left_is_heard_by_nobody() -> None:
+    with wire(leaves_if_told) as opened:
+        opened.receives(POST + b"\r\n")
+        opened.lost()
+        assert opened.written == b""
+        assert fields(opened, "app.exception", "type", "unheard") == [
+            ("ConnectionError", True)
+        ]
+
+
+def test_after_invalid_bytes_it_was_not_the_client_who_left() -> None:
+    head = b"POST / HTTP/1.1\r\nhost: h\r\ntransfer-encoding: chunked\r\n\r\n"
+    with wire(leaves_if_told) as opened:
+        opened.receives(head + b"1\r\na\r\n")
+        opened.receives(b"garbage\r\n")
+        assert fields(opened, "receive.return", "type", "reason") == [
+            ("http.request", None),
+            ("http.disconnect", "the server closed: invalid HTTP"),
+        ]
+        assert opened.of("client.disconnected") == []
+
+
 def test_f74_what_comes_after_the_end_is_rejected() -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await index(scope, receive, send)

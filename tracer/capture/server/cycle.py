@@ -24,6 +24,11 @@ from tracer.capture.server.head import (
     response_event,
     why_kept,
 )
+from tracer.capture.server.refuse import (
+    OWN,
+    SERVER_ERROR,
+    service_unavailable,
+)
 from tracer.capture.server.writer import END, Writer
 from tracer.capture.sources import Places
 from tracer.events import (
@@ -118,7 +123,10 @@ class RequestResponseCycle:
         if (note := self.note) is not None:
             # Always, and not "if none is set": see CURRENT.
             CURRENT.set(note)
-            note.bare(RunAsgiStart, AT.run_asgi)
+            if app is service_unavailable:
+                note(RunAsgiStart, AT.run_asgi, app.__name__)
+            else:
+                note.bare(RunAsgiStart, AT.run_asgi)
         try:
             result: object = await app(  # type: ignore[func-returns-value]
                 self.scope, self.receive, self.send
@@ -158,6 +166,7 @@ class RequestResponseCycle:
                         message_of(result),
                         place_of(result),
                         self.response is not WAITING,
+                        self.disconnected,
                     )
                 said = "Exception in ASGI application\n"
                 self.logger.error(said, exc_info=result)
@@ -177,23 +186,8 @@ class RequestResponseCycle:
 
     async def send_500_response(self) -> None:
         """Answer for an app that has not."""
-        await self.send(
-            {
-                "type": "http.response.start",
-                "status": 500,
-                "headers": [
-                    (b"content-type", b"text/plain; charset=utf-8"),
-                    (b"connection", b"close"),
-                ],
-            }
-        )
-        await self.send(
-            {
-                "type": "http.response.body",
-                "body": b"Internal Server Error",
-                "more_body": False,
-            }
-        )
+        for message in SERVER_ERROR:
+            await self.send(message)
 
     async def receive(self) -> Message:
         """Give the app what has come of the body, or wait for more.
@@ -232,11 +226,15 @@ class RequestResponseCycle:
 
     def _disconnect(self) -> Message:
         if (note := self.note) is not None:
-            reason = (
-                "the client left"
-                if self.disconnected
-                else "the response is complete"
-            )
+            reason = "the response is complete"
+            if self.disconnected:
+                # After bytes that are no HTTP it was we who closed.
+                broken = self.conn.their_state is h11.ERROR
+                reason = (
+                    "the server closed: invalid HTTP"
+                    if broken
+                    else "the client left"
+                )
             note.four(
                 ReceiveReturn, AT.receive, "http.disconnect", 0, False, reason
             )
@@ -284,7 +282,9 @@ class RequestResponseCycle:
             note.one(SendReturn, AT.send, kind)
 
     def _note_send(self, note: Note, message: Message) -> None:
-        if message["type"] == "http.response.body":
+        if id(message) in OWN:
+            note(SendCall, AT.send, *OWN[id(message)])
+        elif message["type"] == "http.response.body":
             body = message.get("body", b"")
             # What the app sends may be wrong, and is not ours to judge.
             size = len(body) if isinstance(body, bytes | bytearray) else None
@@ -320,8 +320,9 @@ class RequestResponseCycle:
                 self._send_body(message, after)
         except h11.LocalProtocolError as error:
             if (note := self.note) is not None:
-                said = message_of(error)
-                note(SendRejected, AT.send, "what HTTP/1.1 can carry", said)
+                kind, said = type(error).__name__, message_of(error)
+                carried = "what HTTP/1.1 can carry"
+                note(SendRejected, AT.send, carried, said, kind)
             raise
         if after is DONE:
             self._complete()

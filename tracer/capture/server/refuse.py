@@ -9,7 +9,7 @@ import h11
 
 from tracer.capture import redact
 from tracer.capture.probe import Note
-from tracer.capture.server.asgi import Receive, Scope, Send
+from tracer.capture.server.asgi import Message, Receive, Scope, Send
 from tracer.capture.server.head import STATUS_PHRASES
 from tracer.capture.server.writer import END, Writer
 from tracer.events import Bytes, LimitCheck, LimitRejected, UpgradeDecision
@@ -32,6 +32,53 @@ NO_WEBSOCKETS = (
     "\"pip install 'uvicorn[standard]'\", or install 'websockets' or "
     "'wsproto' manually."
 )
+
+
+SERVER_ERROR: tuple[Message, Message] = (
+    {
+        "type": "http.response.start",
+        "status": 500,
+        "headers": [
+            (b"content-type", b"text/plain; charset=utf-8"),
+            (b"connection", b"close"),
+        ],
+    },
+    {
+        "type": "http.response.body",
+        "body": b"Internal Server Error",
+        "more_body": False,
+    },
+)
+"""What the server sends for an app that has failed to answer."""
+UNAVAILABLE: tuple[Message, Message] = (
+    {
+        "type": "http.response.start",
+        "status": 503,
+        "headers": [
+            (b"content-type", b"text/plain; charset=utf-8"),
+            (b"content-length", b"19"),
+            (b"connection", b"close"),
+        ],
+    },
+    {
+        "type": "http.response.body",
+        "body": b"Service Unavailable",
+        "more_body": False,
+    },
+)
+"""What the server sends when it is full."""
+
+OWN = {
+    id(start): (start["type"], None, None, start["status"], "server")
+    for start, _ in (SERVER_ERROR, UNAVAILABLE)
+} | {
+    id(body): (body["type"], len(body["body"]), False, None, "server")
+    for _, body in (SERVER_ERROR, UNAVAILABLE)
+}
+"""Messages that the server sends, by identity: the payload of `send.call`.
+
+No app can have made one of them: they live as long as the process.
+"""
 
 
 def send_400(writer: Writer, where: int | None) -> None:
@@ -123,21 +170,5 @@ async def service_unavailable(
 
     Source: uvicorn, `service_unavailable`
     """
-    await send(
-        {
-            "type": "http.response.start",
-            "status": 503,
-            "headers": [
-                (b"content-type", b"text/plain; charset=utf-8"),
-                (b"content-length", b"19"),
-                (b"connection", b"close"),
-            ],
-        }
-    )
-    await send(
-        {
-            "type": "http.response.body",
-            "body": b"Service Unavailable",
-            "more_body": False,
-        }
-    )
+    for message in UNAVAILABLE:
+        await send(message)
