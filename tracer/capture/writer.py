@@ -22,6 +22,13 @@ from tracer.events.log import encode
 PERIOD = 0.02
 """Seconds between two looks at the list; the program can't wake us."""
 
+HURRY = 0.004
+"""Seconds between two looks while much is said.
+
+Events that wait push what the program works on out of the processor's cache:
+five thousand of them make a request a tenth slower.
+"""
+
 BATCH = 256
 """Events encoded at once: so few that they stay in the processor's cache while
 they are numbered, encoded and let go."""
@@ -104,7 +111,9 @@ class Writer:
         self._tell_failures()
 
     def _run(self) -> None:
-        while not self._stopping.wait(PERIOD):
+        period = PERIOD
+        while not self._stopping.wait(period):
+            period = HURRY if len(self._events) > BATCH else PERIOD
             self.flush()
 
     def _write(self, batch: list[Event]) -> None:
