@@ -240,16 +240,24 @@ class LifespanShutdownFailed(
 ):
     """The app's shutdown hook failed; the server ends all the same.
 
+    Or its lifespan ended by an error long before: it may have awaited
+    something else than `receive()`, or have been cancelled because a forced
+    end didn't tell it to shut down.
+
     Source: ASGI lifespan, "Shutdown Failed - send event"
     """
 
     message: str
+    asked: bool = True
+    """Whether it had been told to shut down."""
 
 
 class ServerStopped(ServerEvent, tag="server.stopped", frozen=True, gc=False):
-    """The server is done, in order. Its loop still clears up after it.
+    """The server is done. Its loop still clears up after it.
 
     Source: uvicorn, `Server._serve`
     """
 
     exit_code: int
+    forced: bool = False
+    """Whether a second Ctrl+C cut its graceful end short."""

@@ -44,6 +44,7 @@ class LifespanOn:
         self.receive_queue: asyncio.Queue[Message] = asyncio.Queue()
         self.error_occurred = False
         self.startup_failed = False
+        self.shutdown_asked = False
         self.shutdown_failed = False
         self.should_exit = False
         self.state: dict[str, Any] = {}
@@ -71,6 +72,7 @@ class LifespanOn:
         self.logger.info("Waiting for application shutdown.")
         if (note := self.note) is not None:
             note(LifespanShutdown, AT.shutdown)
+        self.shutdown_asked = True
         await self.receive_queue.put({"type": "lifespan.shutdown"})
         await self.shutdown_event.wait()
         if self._failed(self.shutdown_failed):
@@ -108,7 +110,8 @@ class LifespanOn:
             name = type(error).__qualname__
             said = f"{name}: {message_of(error)}"
             if self.startup_event.is_set():
-                note(LifespanShutdownFailed, AT.main, said)
+                asked = self.shutdown_asked
+                note(LifespanShutdownFailed, AT.main, said, asked)
             elif self.config.lifespan == "on":
                 note(LifespanStartupFailed, AT.main, said)
             else:

@@ -332,7 +332,7 @@ class Server:
 
     def _note_stopped(self, exit_code: int) -> None:
         if (note := self.note) is not None:
-            note(ServerStopped, AT.run, exit_code)
+            note(ServerStopped, AT.run, exit_code, self.force_exit)
 
     # Signals
 
