@@ -12,7 +12,7 @@ import selectors
 import socket
 from asyncio.selector_events import BaseSelectorEventLoop
 from collections.abc import Callable, Coroutine, Generator
-from types import CodeType, FrameType, TracebackType
+from types import CodeType, CoroutineType, FrameType, TracebackType
 from typing import Any, ClassVar, Literal
 
 from tracer.capture.probe import CURRENT, Note, Probe
@@ -118,9 +118,16 @@ class StepCoro(Coroutine[Any, Any, Any]):
         # belongs to that request.
         self._note = CURRENT.get() or Note(probe)
         self._said: Literal["nothing", "created", "started"] = "nothing"
-        self.__name__: str = getattr(coro, "__name__", type(coro).__name__)
-        self.__qualname__: str = getattr(coro, "__qualname__", self.__name__)
-        self.cr_code: CodeType | None = getattr(coro, "cr_code", None)
+        self.__name__: str
+        self.__qualname__: str
+        self.cr_code: CodeType | None
+        if type(coro) is CoroutineType:  # as nearly all are
+            self.__name__, self.__qualname__ = coro.__name__, coro.__qualname__
+            self.cr_code = coro.cr_code
+        else:
+            self.__name__ = getattr(coro, "__name__", type(coro).__name__)
+            self.__qualname__ = getattr(coro, "__qualname__", self.__name__)
+            self.cr_code = getattr(coro, "cr_code", None)
         self._where = None if self.cr_code is None else place(self.cr_code)
 
     def announce(self, name: str) -> None:

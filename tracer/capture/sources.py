@@ -31,7 +31,7 @@ def place(thing: object) -> int | None:
 
     Source: ours.
     """
-    code = code_of(thing)
+    code = thing if type(thing) is CodeType else code_of(thing)
     if code is None:
         return None
     known = _ids.get(id(code))

@@ -60,8 +60,9 @@ from tracer.events import (
 LABELS: Memo[str] = Memo()
 PREPARED: Memo[bool] = Memo()
 """Routers that were looked at."""
-APPS: Memo[tuple[Stage | None]] = Memo()
-"""Routes that were looked at; with a stage for a function in `mount.app`.
+APPS: Memo[tuple[Stage | None, bool]] = Memo()
+"""Routes that were looked at; with a stage for a function in `mount.app`, and
+whether the route has an endpoint.
 
 That slot is the user's to look at, so the function stays in it. `handle` does
 nothing but call it, so what is said of `handle` may be said of both.
@@ -199,16 +200,17 @@ class HandleStage(Stage):
             return None
         app = APPS.get(route)
         if app is None:
-            app = APPS.put(route, (prepare_route(route),))
+            serves = is_a(route, (Route, WebSocketRoute))
+            app = APPS.put(route, (prepare_route(route), serves))
         names = tuple(map(str, scope.get("path_params", ())))
         note.two(RouteHandle, self.where, label_in(route, scope), names)
-        trail = trail_of(note)
-        trail.serving = is_a(route, (Route, WebSocketRoute))
-        stage = app[0]
+        trail = note.trail or trail_of(note)
+        stage, trail.serving = app
         return stage, stage and stage.enter(note, args[1:])
 
     def leave(self, note: Note, token: Any, result: object) -> None:
-        trail_of(note).serving = False
+        trail = note.trail or trail_of(note)
+        trail.serving = False
         stage, inner = token
         if stage is not None and inner is not None:
             stage.leave(note, inner, result)

@@ -287,7 +287,7 @@ class RequestResponseCycle:
         elif message["type"] == "http.response.body":
             body = message.get("body", b"")
             # What the app sends may be wrong, and is not ours to judge.
-            size = len(body) if isinstance(body, bytes | bytearray) else None
+            size = len(body) if isinstance(body, (bytes, bytearray)) else None
             more_body = bool(message.get("more_body", False))
             note.three(SendCall, AT.send, message["type"], size, more_body)
         else:
