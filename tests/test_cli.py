@@ -359,6 +359,36 @@ def test_a_fault_of_ours_is_one_sentence_and_code_4(
     assert "ZeroDivisionError at test_cli.py" in said
 
 
+SCRIBBLER = """
+import os, stat
+
+async def app(scope, receive, send):
+    if scope["type"] == "lifespan":
+        for fd in range(3, 30):
+            try:
+                if stat.S_ISFIFO(os.fstat(fd).st_mode):
+                    os.write(fd, b"garbage\\n")
+            except OSError:
+                pass
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+"""
+
+
+def test_a_trace_that_the_app_has_spoilt_is_code_4(folder: Path) -> None:
+    (folder / "scribbler.py").write_text(SCRIBBLER)
+    told = run(
+        *["serve", "scribbler:app", "--port", "0", "--view", "text"], cwd=folder
+    )
+    assert told.returncode == 4
+    assert told.stderr.startswith(
+        "the server's trace can't be read: line 2 is broken: "
+    )
+    assert "Traceback" not in told.stderr
+
+
 @pytest.mark.parametrize(
     ("option", "coloured"), [("--use-colors", True), ("--no-use-colors", False)]
 )

@@ -220,7 +220,7 @@ def _end(feed: LiveFeed, shown: int, said: str | None) -> int:
             sys.stderr.write(f"{line}\n")
     if problem and problem != said and f"{SENTENCE}{problem}" not in lines:
         say(problem)
-    if code is None:
+    if code is None or feed.broken:
         return OURS
     if code:
         return code if code > 0 else 128 - code

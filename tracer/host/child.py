@@ -116,6 +116,11 @@ class LiveFeed:
         return f"the server {how}; the events until then are all here"
 
     @property
+    def broken(self) -> bool:
+        """Whether its trace could not be read to the end."""
+        return self._broken is not None
+
+    @property
     def progress(self) -> float | None:
         """Nobody knows how long it will run."""
         return None

@@ -4,8 +4,11 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 from server_wire import Wire, wire
+
+from tracer.events.log import encode
 
 START = {"type": "http.response.start", "status": 200}
 PLAIN = {**START, "headers": [(b"content-length", b"2")]}
@@ -200,6 +203,40 @@ def test_what_the_server_sends_itself_is_not_said_of_the_app() -> None:
         opened.receives(GET)
         assert fields(opened, "run_asgi.start", "stand_in") == [(None,)]
         assert fields(opened, "send.call", "by") == [("app",), ("app",)]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {**START, "status": "200"},
+        {**START, "status": None},
+        {**START, "status": 200.5},
+        {"type": 5},
+        {"type": None},
+        {"type": b"http.response.start"},
+        {**OK, "body": "text"},
+        {**OK, "body": None, "more_body": "yes"},
+    ],
+)
+def test_messages_of_wrong_types_leave_a_trace_that_can_be_read(
+    message: Any,
+) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if message["type"] == OK["type"]:
+            await send(PLAIN)
+        try:
+            await send(message)
+        finally:
+            await receive()
+
+    with wire(app) as opened:
+        opened.receives(GET)
+        opened.lost()
+        opened.settle()
+        assert [
+            msgspec.json.decode(encode([each]), type=type(each))
+            for each in opened.events
+        ] == opened.events
 
 
 async def leaves_if_told(scope: Any, receive: Any, send: Any) -> None:

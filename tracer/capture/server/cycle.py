@@ -269,7 +269,7 @@ class RequestResponseCycle:
             await self.flow.drain()
         if self.disconnected:
             if note is not None:
-                note(SendDropped, AT.send, kind)
+                note(SendDropped, AT.send, str(kind))
         else:
             more_body = kind == "http.response.body" and bool(
                 message.get("more_body", False)
@@ -279,7 +279,7 @@ class RequestResponseCycle:
                 raise RuntimeError(self._reject(kind))
             self._respond(message, after)
         if note is not None:
-            note.one(SendReturn, AT.send, kind)
+            note.one(SendReturn, AT.send, str(kind))
 
     def _note_send(self, note: Note, message: Message) -> None:
         if id(message) in OWN:
@@ -291,19 +291,15 @@ class RequestResponseCycle:
             more_body = bool(message.get("more_body", False))
             note.three(SendCall, AT.send, message["type"], size, more_body)
         else:
-            note.four(
-                SendCall,
-                AT.send,
-                message["type"],
-                None,
-                None,
-                message.get("status"),
-            )
+            kind, status = message["type"], message.get("status")
+            # As above: what stands in the trace has the type it must have.
+            status = status if isinstance(status, int) else None
+            note.four(SendCall, AT.send, str(kind), None, None, status)
 
     def _reject(self, kind: str) -> str:
         expected = RESPONSE_EXPECTS.get(self.response)
         if (note := self.note) is not None:
-            note(SendRejected, AT.send, expected or "nothing more", kind)
+            note(SendRejected, AT.send, expected or "nothing more", str(kind))
         if expected is None:
             return (
                 f"Unexpected ASGI message '{kind}' sent,"
