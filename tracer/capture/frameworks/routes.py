@@ -155,20 +155,16 @@ class MatchStage(Stage):
                 raise
             try:
                 match = answer[0]
-                # To ask an Enum for its name takes longer.
+                # To ask an Enum for its name takes longer, and so would calls
+                # for what is known: a request asks ten routes and more.
                 verdict = "FULL" if match is FULL else "PARTIAL"
                 verdict = "NONE" if match is NONE else verdict
                 trail = note.trail or trail_of(note)
-                # What is known is looked up here, without a call: a request
-                # asks ten routes and more.
                 scan = 1 if scope is trail.routing else _scan(trail, match)
                 known = labels.get(id(route))
-                label = (
-                    label_in(route, scope)
-                    if known is None or "fastapi" in scope
-                    else known[1]
-                )
-                note.three(RouteMatch, where, label, verdict, scan)
+                if known is None or "fastapi" in scope:
+                    known = None, label_in(route, scope)
+                note.three(RouteMatch, where, known[1], verdict, scan)
             except Exception:  # noqa: BLE001 - the app must not have it
                 fault()
             return answer
