@@ -234,6 +234,18 @@ def test_a_traceback_is_part_of_it_without_the_way_home(
     assert not logs.errors
 
 
+def test_a_traceback_through_our_own_code_tells_no_home_either(
+    heard: Heard, logs: Logs
+) -> None:
+    try:
+        redact.head("no bytes")  # type: ignore[arg-type]  # it is to fail
+    except (AttributeError, TypeError):
+        logging.getLogger("tests.mine").exception("failed")
+
+    (text,) = [text for text, _, _ in heard.said]
+    assert 'File "tracer/capture/redact.py"' in text
+
+
 def test_a_record_that_cannot_be_made_stops_nothing(
     heard: Heard, logs: Logs, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -309,7 +309,10 @@ def _package_homes() -> list[str]:
     """Folders that packages stand in, as they begin a path."""
     paths = sysconfig.get_paths()
     names = ("purelib", "platlib", "stdlib")
-    return [f"{paths[each]}{os.sep}" for each in names]
+    # Ours is elsewhere where it was installed as `pip install -e` does.
+    ours = str(Path(__file__).parents[2])
+    homes = [*(paths[each] for each in names), ours]
+    return [f"{each}{os.sep}" for each in homes]
 
 
 def _keep_to_trace() -> None:

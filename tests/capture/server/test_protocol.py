@@ -2,6 +2,7 @@
 
 # ruff: noqa: ANN401  (scopes and messages pass through here)
 
+import logging
 from typing import Any
 
 from server_wire import Wire, wire
@@ -204,6 +205,33 @@ def test_an_error_tells_the_status_that_is_sent_and_none_if_none_is() -> None:
         opened.receives(b"garbage\r\n")
         assert opened.written.count(b"HTTP/1.1") == 1
         assert fields(opened, "h11.error", "req", "status") == [(1, None)]
+
+
+def test_what_is_logged_of_a_request_is_not_said_of_the_one_before() -> None:
+    class Owners(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            note = CURRENT.get()
+            whose = (note.conn, note.req) if note else None
+            owners.append((record.getMessage().partition(" ")[0], whose))
+
+    owners: list[Any] = []
+    handler = Owners()
+    logger = logging.getLogger("asgi_trace.error")
+    logger.addHandler(handler)
+    upgrade = b"GET /b HTTP/1.1\r\nhost: h\r\nconnection: upgrade\r\n"
+    try:
+        with wire(index, limit_concurrency=9) as opened:
+            opened.receives(
+                GET + upgrade + b"upgrade: foo\r\n\r\n" + b"?\r\n\r\n"
+            )
+            conn = opened.of("connection_made")[0].conn
+    finally:
+        logger.removeHandler(handler)
+    assert owners == [
+        ("Unsupported", (conn, 2)),
+        ("No", (conn, 2)),
+        ("Invalid", (conn, None)),
+    ]
 
 
 def test_f53_a_big_body_stops_the_reading_until_the_app_takes_it() -> None:

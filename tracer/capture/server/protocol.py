@@ -34,6 +34,7 @@ from tracer.capture.server.refuse import (
     is_full,
     send_400,
     service_unavailable,
+    warn,
 )
 from tracer.capture.server.rfc9112 import has_valid_host, is_ambiguous
 from tracer.capture.server.scope import http_scope, note_scope
@@ -153,7 +154,6 @@ class H11Protocol(asyncio.Protocol):
             try:
                 event = read.next_event()
             except h11.RemoteProtocolError:
-                self.logger.warning(INVALID)
                 self.send_400_response()
                 return
             if event is h11.NEED_DATA:
@@ -197,7 +197,6 @@ class H11Protocol(asyncio.Protocol):
         if not has_valid_host(headers):
             if note is not None:
                 note(H11Error, AT.handle_request, "invalid Host", 400)
-            self.logger.warning(INVALID)
             self.send_400_response()
             return False
         if note is not None:
@@ -208,7 +207,7 @@ class H11Protocol(asyncio.Protocol):
         if limit is not None:
             counts = len(self.connections), len(self.tasks)
             if is_full(*counts, limit, note, AT.handle_request):
-                self.logger.warning("Exceeded concurrency limit.")
+                warn(self.logger, "Exceeded concurrency limit.", note)
                 app = service_unavailable
         self.cycle = RequestResponseCycle(
             scope=self.scope,
@@ -287,7 +286,9 @@ class H11Protocol(asyncio.Protocol):
 
     def send_400_response(self) -> None:
         """Answer what is no HTTP, and close. No app hears of it."""
-        writer = self._writer(self.reader.note if self.reader else None)
+        note = self.reader.note if self.reader else None
+        warn(self.logger, INVALID, note)
+        writer = self._writer(note)
         if self.conn.our_state in CAN_ANSWER:
             send_400(writer, AT.send_400_response)
         else:

@@ -8,7 +8,7 @@ import logging
 import h11
 
 from tracer.capture import redact
-from tracer.capture.probe import Note
+from tracer.capture.probe import CURRENT, Note
 from tracer.capture.server.asgi import Message, Receive, Scope, Send
 from tracer.capture.server.head import STATUS_PHRASES
 from tracer.capture.server.writer import END, Writer
@@ -105,6 +105,19 @@ def send_400(writer: Writer, where: int | None) -> None:
     writer.close(where, "invalid HTTP")
 
 
+def warn(logger: logging.Logger, said: str, note: Note | None) -> None:
+    """Log a line about a request, or about a connection that has none.
+
+    The context may be that of the request before on the connection: what
+    comes after it is read in its task.
+    """
+    before = CURRENT.set(note)
+    try:
+        logger.warning(said)
+    finally:
+        CURRENT.reset(before)
+
+
 def decline_upgrade(
     scope: Scope, logger: logging.Logger, note: Note | None, where: int | None
 ) -> None:
@@ -117,8 +130,8 @@ def decline_upgrade(
     wanted = upgrade_of(scope["headers"])
     if wanted is None:
         return
-    logger.warning("Unsupported upgrade request.")
-    logger.warning(NO_WEBSOCKETS)
+    warn(logger, "Unsupported upgrade request.", note)
+    warn(logger, NO_WEBSOCKETS, note)
     if note is not None:
         name = redact.text(wanted.decode("latin-1"))
         why = "no WebSocket protocol is installed: served as plain HTTP"
