@@ -55,15 +55,15 @@ def measure() -> dict[str, float]:
 
     def no_payload() -> None:
         for _ in range(EVENTS):
-            note(EofReceived, 7)
+            note.bare(EofReceived, 7)
 
     def one_field() -> None:
         for _ in range(EVENTS):
-            note(DataReceived, 7, 80)
+            note.one(DataReceived, 7, 80)
 
     def three_fields() -> None:
         for _ in range(EVENTS):
-            note(RouteMatch, 7, "/teas", "FULL", 1)
+            note.three(RouteMatch, 7, "/teas", "FULL", 1)
 
     result = {
         "ns to say, no payload": best(no_payload, events.clear),
