@@ -135,7 +135,11 @@ def test_ctrl_c_at_import_is_ctrl_c(tmp_path: Path) -> None:
 def test_a_missing_attribute_names_the_callables_that_are_there(
     tmp_path: Path,
 ) -> None:
-    text = f"from json import dumps\nimport os\nx = 1\n{ASGI}def home(r): ..."
+    imports = (
+        "from json import dumps\nimport os\nfrom time import sleep\n"
+        "from typing import *\nfrom starlette.types import ASGIApp, Send\n"
+    )
+    text = f"{imports}x = 1\n{ASGI}def home(r): ..."
     write(tmp_path, text)
 
     error = str(refused(tmp_path, "made:application"))

@@ -9,7 +9,7 @@ import inspect
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import FunctionType, ModuleType
+from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
 from tracer.capture.shape import complaint
@@ -143,15 +143,21 @@ def _attribute(module: ModuleType, name: str, path: str) -> object:
     raise AppError(f"the module {name!r} has no {path!r}; {hint}")
 
 
+TYPING = frozenset({"typing", "types", "collections.abc"})
+"""Where the classes of type aliases stand."""
+
+
 def _callables(module: ModuleType) -> list[str]:
     """The callables that the module made, those that look like apps first."""
     own: list[tuple[bool, str]] = []
     for name, value in vars(module).items():
         if name.startswith("_") or not callable(value):
             continue
-        defined = isinstance(value, (type, FunctionType))
+        defined = isinstance(value, (type, FunctionType, BuiltinFunctionType))
         if defined and value.__module__ != module.__name__:
             continue  # imported from elsewhere
+        if type(value).__module__ in TYPING:
+            continue  # `Callable[...]` can be called, but not by anyone
         own.append((complaint(value) is not None, name))
     return [name for _, name in sorted(own)][:NAMED]
 
