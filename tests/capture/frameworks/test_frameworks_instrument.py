@@ -61,9 +61,9 @@ def test_any_other_callable_is_wrapped_and_its_messages_are_seen() -> None:
         "receive.call",
         "receive.return http.request 0 False",
         "response.call PlainTextResponse 200",
-        "send.call http.response.start 200",
+        "send.call http.response.start 200 app",
         "send.return http.response.start",
-        "send.call http.response.body 4 False",
+        "send.call http.response.body 4 False app",
         "send.return http.response.body",
         "app.exit bare",
     ]
