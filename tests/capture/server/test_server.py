@@ -215,6 +215,18 @@ def test_a_failed_shutdown_ends_all_the_same(broken: Lifespan) -> None:
     assert (stopped.exit_code, stopped.forced) == (0, False)
 
 
+def test_f26_a_hook_that_was_skipped_is_not_said_to_have_failed() -> None:
+    with running(Starlette()) as run:
+        run.wait_for("server.started")
+        run.server.force_exit = run.server.should_exit = True
+        run.wait_for("lifespan.shutdown.failed")
+    assert run.of("lifespan.shutdown") == []
+    # Starlette sends `failed` when its lifespan is cancelled.
+    assert [each.asked for each in run.of("lifespan.shutdown.failed")] == [
+        False
+    ]
+
+
 def test_lifespan_off_asks_the_app_nothing() -> None:
     app = Lifespan()
     with running(app, lifespan="off") as run:

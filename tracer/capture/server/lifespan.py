@@ -160,7 +160,8 @@ class LifespanOn:
             case "lifespan.shutdown.complete":
                 note(LifespanShutdownComplete, AT.send)
             case _:
-                note(LifespanShutdownFailed, AT.send, said)
+                asked = self.shutdown_asked
+                note(LifespanShutdownFailed, AT.send, said, asked)
 
 
 def _gist(message: str) -> str:
