@@ -16,8 +16,10 @@ from tracer.events import (
     DataReceived,
     H11Error,
     H11Event,
+    H11Send,
     KeepaliveArmed,
     KeepaliveCancelled,
+    KeepaliveFired,
     MiddlewareEnter,
     ProtocolCreated,
     ResponseComplete,
@@ -30,6 +32,7 @@ from tracer.events import (
     TaskDone,
     TaskStarted,
     Tick,
+    TransportClose,
 )
 from tracer.events.log import Record
 from tracer.model.connections import ConnectionState
@@ -176,10 +179,10 @@ def test_a_real_request_has_all_that_is_its_own_and_its_real_rail() -> None:
         "bytes",
     ]
     assert story[-4:] == [
+        "keepalive.fired",
         "h11.send",
         "transport.close",
         "connection_lost",
-        "keepalive.cancelled",
     ]
     assert story.count("task.created") == story.count("task.done") > 1
     assert [box.name for box in trace.requests[3].rail] == [
@@ -351,3 +354,17 @@ def test_an_echo_of_a_forgotten_request_makes_no_new_row() -> None:
     assert 1 not in trace.requests
     trace.feed([KeepaliveCancelled(**on(999, 1, 1))])
     assert 1 not in trace.requests
+
+
+def test_the_end_of_an_idle_connection_is_told_as_it_comes() -> None:
+    trace = Trace()
+    trace.feed(get(1, 1, 1))
+
+    for record in (
+        KeepaliveFired(**on(102, 1)),
+        H11Send("ConnectionClosed", "IDLE", "CLOSED", 0, **on(103, 1)),
+        TransportClose("idle for too long", **on(104, 1)),
+        ConnectionLost("closed", 0, **on(105, 1)),
+    ):
+        trace.feed([record])
+        assert trace.story(1)[-1] == record

@@ -28,6 +28,7 @@ EPILOGUE = frozenset(
         "conn.decision",
         "conn.shutdown",
         "cycle.next",
+        "h11.send",
         "transport.close",
         "connection_lost",
         "eof_received",
