@@ -75,6 +75,22 @@ def test_below_that_it_asks_for_more_room() -> None:
     assert "Requests" not in stage.text
 
 
+@pytest.mark.parametrize("size", [NARROW, LEAST])
+def test_help_in_a_small_terminal_stands_over_the_picture(
+    size: tuple[int, int],
+) -> None:
+    async def scenario(stage: Stage) -> None:
+        await stage.press("question_mark")
+        await stage.pilot.pause()
+        assert "Make the terminal larger" not in stage.text
+        assert "─#1 GET" in stage.text
+        assert "▏   Events" in stage.text  # what the pane is, then its keys
+        await stage.press("escape")
+        assert not stage.app.screen.query("HelpPanel")
+
+    play(scenario, exchanges(2), size=size)
+
+
 def test_a_frozen_screen_says_so() -> None:
     async def scenario(stage: Stage) -> None:
         await stage.after(2.6)

@@ -298,6 +298,8 @@ class TraceApp(App[int]):
     def action_leave(self) -> None:
         if self.board.input.has_focus:
             self._close_filter()
+        elif self.screen.query("HelpPanel"):
+            self.action_hide_help_panel()
         elif self.screen.maximized:
             self.screen.minimize()
         else:

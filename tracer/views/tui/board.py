@@ -39,6 +39,8 @@ from tracer.views.tui.wire import Wire
 WIDE, HIGH = 100, 34
 """From here on several panes stand side by side."""
 LEAST_WIDE, LEAST_HIGH = 60, 16
+ROOMY = 90
+"""From here on the help's 30 columns leave the board its least width."""
 FIRST = REQUESTS, EVENTS, SOURCE = 1, 2, 3
 INSPECTORS = 4, 5, 6, 7, 8, 9
 EVERY = (*FIRST, *INSPECTORS)
@@ -99,6 +101,9 @@ class Board(Palette, Vertical):
 
     def settle(self) -> None:
         """Put the panes where the board has room for them."""
+        # The whole terminal decides where the help goes: the board's width
+        # already depends on that.
+        self.screen.set_class(self.app.size.width < ROOMY, "-slim")
         width, height = self.size
         height += 1  # the footer
         self.one = width < WIDE or height < HIGH
