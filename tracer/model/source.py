@@ -27,7 +27,8 @@ class SourcePlace:
     @property
     def owner(self) -> str:
         """Whose code: `server` (ours), `framework` or `app`."""
-        if self.file.startswith("tracer/"):
+        # Not all of ours: the demo's app is installed in tracer/_lessons.
+        if self.file.startswith(("tracer/capture/", "tracer/events/")):
             return "server"
         known = ("starlette/", "fastapi/", "anyio/", "asyncio/")
         return "framework" if self.file.startswith(known) else "app"
