@@ -19,4 +19,5 @@ from tracer.model.source import source_place
     ],
 )
 def test_whose_code_it_is(file: str, owner: str) -> None:
-    assert source_place(Source(1, file, 1, "f", None)).owner == owner
+    record = Source(1, file, 1, "f", t=0, thread="loop")
+    assert source_place(record).owner == owner
