@@ -401,3 +401,16 @@ def test_colours_can_be_asked_for_in_a_pipe(
 
     assert done.returncode == 0
     assert ("\x1b[" in done.stdout) is coloured
+
+
+def test_the_environment_stays_as_it_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # The app inherits it, and Textual takes the screen's width from COLUMNS.
+    monkeypatch.delenv("COLUMNS", raising=False)
+    before = dict(os.environ)
+
+    assert main(["serve", "--help"]) == 0
+
+    assert dict(os.environ) == before
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 80

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 
 from tracer.cli import commands
-from tracer.cli.parser import make_parser, wide_enough
+from tracer.cli.parser import make_parser
 from tracer.cli.say import DONE, INTERRUPTED, OURS, USAGE, fail
 
 
@@ -23,8 +23,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     if sys.platform == "win32":
         return fail("it runs on Linux and macOS, not on Windows yet", USAGE)
-    if not sys.stdout.isatty():
-        wide_enough()
     try:
         options = make_parser(_version()).parse_args(arguments)
         return commands.COMMANDS[options.command](options)

@@ -4,7 +4,6 @@ What the options do stands in their help, which is the manual.
 """
 
 import argparse
-import os
 import textwrap
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -314,8 +313,3 @@ _SWITCHES = (
     ("--server-header", "whether responses carry Server"),
     ("--access-log", "whether each response is logged"),
 )
-
-
-def wide_enough() -> None:
-    """Give help 80 columns where nobody says how wide the terminal is."""
-    os.environ.setdefault("COLUMNS", "80")
