@@ -31,6 +31,7 @@ from tracer.capture.probe import Probe
 from tracer.capture.server import Server
 from tracer.capture.terminal import Terminal
 from tracer.capture.writer import Writer, header_of
+from tracer.events.commands import AnyCommand
 
 GRACE = 2.0
 """Seconds that a stop waits for requests to end before it forces."""
@@ -44,13 +45,6 @@ NO_TERMINAL = (
     "asgi-trace: breakpoint() needs the terminal, which the view has; run with"
     " --view none to debug\n"
 )
-
-
-class Command(msgspec.Struct, frozen=True, tag_field="do", tag="stop"):
-    """A line on stdin: the server shall stop.
-
-    Source: ours.
-    """
 
 
 class Channels:
@@ -101,7 +95,7 @@ class Stopper:
 
     def listen(self, commands: BinaryIO, say: Callable[[str], None]) -> None:
         """Obey the commands that come, until they end."""
-        decoder = msgspec.json.Decoder(Command)
+        decoder = msgspec.json.Decoder(AnyCommand)
         for line in commands:
             try:
                 decoder.decode(line)

@@ -5,6 +5,7 @@ from typing import Literal
 import msgspec
 
 from tracer.capture.terminal import Terminal
+from tracer.events.commands import Break
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -26,6 +27,18 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What to put back if the viewer is killed while it draws there."""
     source: bool = True
     reveal: bool = False
+    lens: Literal["off", "on", "full"] = "on"
+    """How much of the event loop is shown. Off: that tasks begin and end.
+    On: turns, steps, waits, each named by the place that yielded. Full: the
+    whole chain of awaits at each suspension."""
+    slow_callback: float = 0.1
+    """Seconds after which a turn that still runs has blocked the loop; 0:
+    nobody watches."""
+    lines: bool = False
+    """Whether each line of the app's endpoints and middleware is said."""
+    breaks: tuple[Break, ...] = ()
+
+    loop: Literal["asyncio", "uvloop"] = "asyncio"
 
     host: str = "127.0.0.1"
     port: int = 8000

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from threading import get_ident
 from time import monotonic_ns
-from typing import Any
+from typing import Any, Literal
 
 from tracer.events import Event
 
@@ -25,6 +25,10 @@ class Probe:
         zero: What the monotonic clock said when the trace began.
         turn: The loop's turn now; None while nobody counts turns.
         task: Number of the task whose step is running on the loop.
+        step: The coroutine around that task, whose note says whose it is.
+        lens: How much of the loop is shown: see `Options.lens`.
+        gate: Who holds requests still; None while nobody is to be held, so
+            that a stage pays for one comparison.
         conns: How many connections were accepted, the last one's number.
         reqs: How many requests have come, the last one's number.
         objs: How many protocol objects were made, the last one's number.
@@ -34,8 +38,11 @@ class Probe:
     __slots__ = (
         "conns",
         "emit",
+        "gate",
+        "lens",
         "objs",
         "reqs",
+        "step",
         "task",
         "turn",
         "workers",
@@ -47,6 +54,9 @@ class Probe:
         self.zero = monotonic_ns()
         self.turn: int | None = None
         self.task: int | None = None
+        self.step: Any = None
+        self.lens: Literal["off", "on", "full"] = "off"
+        self.gate: Any = None
         self.conns = 0
         self.reqs = 0
         self.objs = 0
@@ -80,11 +90,13 @@ class Note:
         conn: The connection's number, or None.
         req: The request's number, or None.
         thread: `loop` or `worker-N`.
+        asked: Method and path of the request, as they came: for comparison
+            only, never for an event. None until they are known.
         trail: What the request has met inside its app; None before that. It
             belongs to `capture.frameworks`.
     """
 
-    __slots__ = ("conn", "probe", "req", "thread", "trail")
+    __slots__ = ("asked", "conn", "probe", "req", "thread", "trail")
 
     def __init__(
         self,
@@ -97,6 +109,7 @@ class Note:
         self.conn = conn
         self.req = req
         self.thread = thread
+        self.asked: tuple[str, str] | None = None
         self.trail: Any = None
 
     def __call__(self, cls: Kind, where: int | None, *payload: object) -> None:
@@ -270,6 +283,7 @@ class WorkerNote(Note):
             name = workers.setdefault(self.ident, f"worker-{len(workers) + 1}")
         super().__init__(note.probe, note.conn, note.req, name)
         self.trail = note.trail
+        self.asked = note.asked
         self.loop = note
 
     def __call__(self, cls: Kind, where: int | None, *payload: object) -> None:

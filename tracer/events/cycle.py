@@ -38,6 +38,22 @@ class ScopeBuilt(CycleEvent, tag="scope.built", frozen=True, gc=False):
     state_obj: int
 
 
+class ScopeChanged(CycleEvent, tag="scope.changed", frozen=True, gc=False):
+    """A layer has put keys into the scope, or replaced what was under them.
+
+    Noticed when the next stage is entered: `by` is who ran until then. A
+    router gives its routes the scope that it got; a Mount makes a new one.
+
+    Source: ASGI, "Specification details", on copying the scope
+    """
+
+    by: str
+    names: tuple[str, ...]
+    """Keys that are new, or whose value is another object than before."""
+    copied: bool = False
+    """The scope is another dict now: what is put in stays unseen above."""
+
+
 class UpgradeDecision(
     CycleEvent, tag="upgrade.decision", frozen=True, gc=False
 ):

@@ -9,7 +9,14 @@ from typing import Any, ClassVar, Literal
 import msgspec
 
 Layer = Literal[
-    "server", "loop", "connection", "h11", "cycle", "framework", "other"
+    "server",
+    "loop",
+    "connection",
+    "h11",
+    "cycle",
+    "framework",
+    "client",
+    "other",
 ]
 
 
@@ -44,8 +51,8 @@ class Event(
     thread: str
     """`loop`, `worker-N` or `client-N`.
 
-    Beside them `other` for threads that serve no request, and `output` and
-    `writer` for our own two that write records down.
+    Beside them `other` for threads that serve no request, and `output`,
+    `writer` and `watchdog` for our own.
     """
     conn: int | None = None
     """The connection's number, from 1 in order of `accept`."""

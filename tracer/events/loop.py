@@ -1,85 +1,115 @@
-"""The event loop's view: tasks, and the worker threads beside it."""
+"""The event loop's turns: how long it waited, for whom, and who held it."""
 
 from typing import ClassVar, Literal
 
 from tracer.events.envelope import Event, Layer
 
+Role = Literal["listener", "connection", "self-pipe", "other"]
+"""Whose descriptor it is. The self-pipe wakes the loop for other threads."""
+
+Ready = tuple[str, int, int | None]
+"""Role, descriptor, and the connection's number where it is one."""
+
 
 class LoopEvent(Event, frozen=True, gc=False):
-    """Something happened to a task or a worker thread."""
+    """Something happened to the loop, a task or a worker thread."""
 
     layer: ClassVar[Layer] = "loop"
 
 
-class TaskCreated(LoopEvent, tag="task.created", frozen=True, gc=False):
-    """`create_task` scheduled a coroutine; none of it has run.
+class LoopSelect(LoopEvent, tag="loop.select", frozen=True, gc=False):
+    """The loop has asked the kernel who is ready: a turn begins.
 
-    Its first step comes in a later turn of the loop. `id` is the new task's
-    number, `parent` the task that made it (None: a plain callback did).
+    Said as the wait ends. The loop was idle for `waited`; from here to the
+    next `loop.select` it runs callbacks, one after the other. `timeout` is
+    how long it would have waited at most: 0 means that callbacks were ready
+    already, None that no timer was running.
 
-    Source: asyncio, `loop.create_task`
+    Source: asyncio, `BaseEventLoop._run_once`
     """
 
-    id: int
-    name: str
-    coro: str
-    parent: int | None = None
+    waited: int
+    """Nanoseconds spent in `select`."""
+    ready: tuple[Ready, ...]
+    timeout: float | None = None  # seconds
 
 
-class TaskStarted(LoopEvent, tag="task.started", frozen=True, gc=False):
-    """The loop runs the first step of a task.
+class SelectorRegister(
+    LoopEvent, tag="selector.register", frozen=True, gc=False
+):
+    """The loop watches one more descriptor, or watches it for something else.
 
-    Source: asyncio, `Task.__step`
+    Source: Python, `selectors.BaseSelector.register` and `.modify`
     """
 
-    id: int
+    fd: int
+    role: Role
+    watches: Literal["read", "write", "both"]
 
 
-class TaskDone(LoopEvent, tag="task.done", frozen=True, gc=False):
-    """A task's coroutine ended.
+class SelectorUnregister(
+    LoopEvent, tag="selector.unregister", frozen=True, gc=False
+):
+    """The loop watches a descriptor no more: reading is paused, or it closes.
 
-    `raised` carries the exception's type. Who awaits the task hears of it in
-    a later turn.
+    Until it is registered again, bytes stay in the kernel, and so does the
+    news that the client has left.
 
-    Source: asyncio, `Task.__step`
+    Source: Python, `selectors.BaseSelector.unregister`
     """
 
-    id: int
-    outcome: Literal["returned", "raised", "cancelled"]
-    error: str | None = None
+    fd: int
+    role: Role
 
 
-class ThreadQueued(LoopEvent, tag="thread.queued", frozen=True, gc=False):
-    """A sync function asked for a worker thread.
+class LoopAccept(LoopEvent, tag="loop.accept", frozen=True, gc=False):
+    """The accept callback is done: it took all who had waited, at once.
 
-    At most `total` run at once (40 unless changed); `borrowed` are out.
+    `n` connections came out of the listening socket before it had no more.
+    None of them has a protocol yet: each gets a task for that.
 
-    Source: anyio, `to_thread.run_sync`
+    Source: asyncio, `BaseSelectorEventLoop._accept_connection`
     """
 
-    name: str
-    borrowed: int
-    total: int
+    fd: int
+    n: int
 
 
-class ThreadStart(LoopEvent, tag="thread.start", frozen=True, gc=False):
-    """A worker thread begins to run the function.
+class AcceptFailed(LoopEvent, tag="accept.failed", frozen=True, gc=False):
+    """`accept` failed, so many times in one callback: too many open files.
 
-    `queued` is the time between asking and running.
+    asyncio tries at once again, as often as the backlog is long, and then
+    leaves the listener alone for a second.
 
-    Source: anyio, `to_thread.run_sync`
+    Source: asyncio, `BaseSelectorEventLoop._accept_connection`
     """
 
-    name: str
-    queued: int
-    """Nanoseconds from `thread.queued` to here."""
+    error: str
+    times: int
 
 
-class ThreadEnd(LoopEvent, tag="thread.end", frozen=True, gc=False):
-    """The function in the worker thread ended; the loop hears of it next.
+class LoopBlocked(LoopEvent, tag="loop.blocked", frozen=True, gc=False):
+    """One callback or step of a task has held the loop for too long.
 
-    Source: anyio, `to_thread.run_sync`
+    Nobody else can run meanwhile. It is said once while it lasts, by a thread
+    that watches (`over` is false), and once at its end, with the whole time.
+    `since` is when the turn's callbacks began.
+
+    Source: asyncio, `loop.slow_callback_duration`
     """
 
-    name: str
-    outcome: Literal["returned", "raised"]
+    since: int
+    """Nanoseconds of the trace."""
+    ns: int
+    """How long it has been held, up to now."""
+    culprit: str
+    """`app.py:14 time.sleep(1)`: the innermost line of the app's own code, or
+    of the server's where the app has none on the stack."""
+    over: bool
+    stack: tuple[str, ...] = ()
+    """`file:line function`, outermost first, without asyncio's own frames."""
+    line: int | None = None
+    """Line of the culprit, in the file that `where` names."""
+    held_gil: bool = False
+    """The watching thread could not run either: C code that keeps the
+    interpreter to itself. Then nothing was said while it lasted."""

@@ -60,3 +60,54 @@ class Dropped(OtherEvent, tag="dropped", frozen=True, gc=False):
 
     n: int
     queue: Literal["record", "viewer"]
+
+
+class BreakpointSet(OtherEvent, tag="breakpoint.set", frozen=True, gc=False):
+    """From now on, requests that come to such a stage are held there.
+
+    Source: ours.
+    """
+
+    id: int
+    text: str
+    """As its user wrote it: `endpoint.enter path=/items/*`."""
+
+
+class BreakpointCleared(
+    OtherEvent, tag="breakpoint.cleared", frozen=True, gc=False
+):
+    """A breakpoint holds nobody any more; whoever is held stays held.
+
+    Source: ours.
+    """
+
+    id: int
+
+
+class Held(OtherEvent, tag="held", frozen=True, gc=False):
+    """A request stands still at a stage because its user wants to look.
+
+    All others go on. Time goes on too: `timers` are the loop's own that run
+    meanwhile, each with the seconds it has left; a client's are not known.
+    With stage `loop` it is the whole loop that is held, and everybody waits.
+
+    Source: ours.
+    """
+
+    stage: str
+    """The kind of the event at which it stands: `endpoint.enter`."""
+    by: Literal["hold", "step", "breakpoint"]
+    breakpoint: int | None = None
+    timers: tuple[tuple[str, float], ...] = ()
+
+
+class Released(OtherEvent, tag="released", frozen=True, gc=False):
+    """A request that was held goes on.
+
+    Source: ours.
+    """
+
+    stage: str
+    how: Literal["step", "go", "all", "cancelled", "shutdown"]
+    ns: int
+    """Nanoseconds that it was held."""

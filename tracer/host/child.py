@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Self
 
 from tracer.events import Header, ServerStarted
+from tracer.events.commands import Command, Stop, line
 from tracer.events.log import Decoder, Record, TraceError
 from tracer.host.process import Process
 from tracer.host.queue import Records
@@ -105,9 +106,9 @@ class LiveFeed:
             return self._broken
         if code is None or code == 0 or not self._records.ended:
             return None
-        for line in reversed(self._process.last_words.splitlines()):
-            if line.startswith(SENTENCE):
-                return line.removeprefix(SENTENCE)
+        for words in reversed(self._process.last_words.splitlines()):
+            if words.startswith(SENTENCE):
+                return words.removeprefix(SENTENCE)
         if self._stopping.is_set() or code in ASKED_FOR:
             return None
         how = f"ended with exit code {code}"
@@ -133,6 +134,13 @@ class LiveFeed:
         threading.Thread(
             target=self._end, name="asgi-trace stop", daemon=True
         ).start()
+
+    def tell(self, command: Command) -> bool:
+        """Pass a wish on to the server; False: it has ended."""
+        if self._process.returncode is not None:
+            return False
+        self._process.tell(line(command))
+        return True
 
     def again(self) -> bool:
         """Run the scripted client once more, if there is one and it's idle."""
@@ -186,7 +194,7 @@ class LiveFeed:
     def _end(self) -> None:
         for client in self._clients:
             client.signal(signal.SIGTERM)
-        self._process.tell(b'{"do":"stop"}\n')
+        self._process.tell(line(Stop()))
         self._process.end(PATIENCE)
         for client in self._clients:
             client.end((1.0, 1.0))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import BinaryIO, Self
 
 from tracer.events import Header
+from tracer.events.commands import Command
 from tracer.events.log import (
     Decoder,
     Record,
@@ -93,6 +94,10 @@ class FileFeed:
         """Read no further."""
         self._stopping = True
         self._records.close()
+
+    def tell(self, command: Command) -> bool:
+        """Nobody is there who could obey."""
+        return False
 
     def again(self) -> bool:
         """Nobody can send a recording's requests once more."""

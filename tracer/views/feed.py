@@ -4,10 +4,15 @@ A running server, a file and a lesson look alike from here. Views are given
 a feed; they never start, open or import the thing behind it.
 """
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from tracer.events import Header
+from tracer.events.commands import Command
 from tracer.events.log import Record
+
+Scenario = tuple[str, str, str]
+"""A scenario's name, and what it does in English and in Chinese."""
 
 
 class Feed(Protocol):
@@ -55,3 +60,24 @@ class Feed(Protocol):
 
     def again(self) -> bool:
         """Run the scripted clients once more; False where there are none."""
+
+    def tell(self, command: Command) -> bool:
+        """Pass a wish on to the traced process; False: there is none.
+
+        Returns at once; what came of it, the events tell.
+        """
+
+    def scenarios(self) -> Sequence[Scenario]:
+        """What clients of ours can do; nothing where there is no server."""
+
+    def send(self, scenario: str, target: str, count: int) -> str | None:
+        """Let a client of ours do one of its scenarios. Returns at once.
+
+        Args:
+            scenario: Its name.
+            target: Path and query to ask for.
+            count: How many requests; of those at once, how many at once.
+
+        Returns:
+            Why that isn't possible, in one sentence; None: it has begun.
+        """

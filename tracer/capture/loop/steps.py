@@ -1,86 +1,13 @@
-"""The event loop under a lens: turns, accepted connections, steps of tasks.
-
-A loop that is traced runs as any other: the same callbacks in the same turns.
-What is added looks at what passes anyway: the selector counts its calls, the
-listening socket its connections, and a coroutine stands around each task's
-own. Nothing here knows HTTP.
-"""
+"""A coroutine around a task's own says what each step of the task does."""
 
 import asyncio
-import inspect
-import selectors
-import socket
-from asyncio.selector_events import BaseSelectorEventLoop
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Coroutine, Generator
 from types import CodeType, CoroutineType, FrameType, TracebackType
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 from tracer.capture.probe import CURRENT, Note, Probe
 from tracer.capture.sources import place
-from tracer.events import Accept, TaskCreated, TaskDone, TaskStarted
-
-
-class Lens(selectors.DefaultSelector):
-    """A selector that counts the loop's turns: one `select()` is one turn.
-
-    Source: asyncio, `BaseEventLoop._run_once`
-    """
-
-    def __init__(self, probe: Probe) -> None:
-        super().__init__()
-        self._probe = probe
-        probe.turn = 0
-
-    def select(
-        self, timeout: float | None = None
-    ) -> list[tuple[selectors.SelectorKey, int]]:
-        ready = super().select(timeout)
-        # Counted here and not before the wait: what a worker thread says
-        # meanwhile belongs to the turn that has ended.
-        self._probe.turn += 1  # type: ignore[operator]  # set to 0 above
-        return ready
-
-
-class TracedLoop(asyncio.SelectorEventLoop):
-    """asyncio's own loop, which says when tasks are made, begin and end.
-
-    `create_task` is overridden, and no task factory set: so a factory of the
-    user's own works as before, and is given the coroutine that we watch.
-    """
-
-    selector_name = selectors.DefaultSelector.__name__
-
-    def __init__(self, probe: Probe) -> None:
-        super().__init__(Lens(probe))
-        self._probe = probe
-        self._tasks_made = 0
-
-    def create_task(  # any keywords: each Python has more of them
-        self,
-        coro: Any,  # noqa: ANN401  # as is what anybody gives it
-        **kwargs: Any,  # noqa: ANN401
-    ) -> asyncio.Task[Any]:
-        """Make a task whose steps are seen.
-
-        Source: asyncio, `loop.create_task`
-        """
-        if not asyncio.iscoroutine(coro):
-            return super().create_task(coro, **kwargs)  # and let it complain
-        self._tasks_made += 1
-        step = StepCoro(coro, self._probe, self._tasks_made)
-        task = super().create_task(step, **kwargs)
-        step.announce(task.get_name())
-        return task
-
-
-def traced_loop_factory(
-    probe: Probe,
-) -> Callable[[], asyncio.SelectorEventLoop]:
-    """Give the `loop_factory` of a traced run.
-
-    Source: asyncio, `Runner(loop_factory=...)`
-    """
-    return lambda: TracedLoop(probe)
+from tracer.events import TaskCreated, TaskDone, TaskStarted
 
 
 class StepCoro(Coroutine[Any, Any, Any]):
@@ -264,47 +191,3 @@ class _Awaitable:
 
     def close(self) -> None:
         self._coro.close()
-
-
-class ListenSocket(socket.socket):
-    """A listening socket that says which connections it gives out.
-
-    asyncio calls `accept` until it raises BlockingIOError: fifty clients that
-    have waited come in one turn. The protocol asks for its number by `claim`.
-
-    Source: asyncio, `BaseSelectorEventLoop._accept_connection`
-    """
-
-    note: Note
-
-    numbers: ClassVar[dict[int, int]] = {}
-    """Connection numbers by file descriptor, until they are claimed."""
-
-    def accept(self) -> tuple[socket.socket, Any]:
-        conn, address = super().accept()
-        note = self.note.about(conn=self.note.probe.next_conn())
-        assert note.conn is not None
-        self.numbers[conn.fileno()] = note.conn
-        note(Accept, _ACCEPT, _text(address), conn.fileno())
-        return conn, address
-
-
-def claim(fd: int, probe: Probe) -> int:
-    """Give the number of the connection with this file descriptor.
-
-    One that was not accepted by a `ListenSocket` is numbered now.
-    """
-    number = ListenSocket.numbers.pop(fd, None)
-    return probe.next_conn() if number is None else number
-
-
-def _text(address: object) -> str:
-    if not isinstance(address, tuple):
-        return ""
-    host, port = address[:2]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-_ACCEPT = place(
-    inspect.getattr_static(BaseSelectorEventLoop, "_accept_connection")
-)

@@ -1,0 +1,22 @@
+"""The event loop under a lens: turns, accepted connections, steps of tasks.
+
+A loop that is traced runs as any other: the same callbacks in the same turns.
+What is added looks at what passes anyway: the selector counts its calls, the
+listening socket its connections, and a coroutine stands around each task's
+own. Nothing here knows HTTP. Read `traced` first, then `selector`, `steps`
+and `accept`.
+"""
+
+from tracer.capture.loop.accept import ListenSocket, claim
+from tracer.capture.loop.selector import Lens
+from tracer.capture.loop.steps import StepCoro
+from tracer.capture.loop.traced import TracedLoop, traced_loop_factory
+
+__all__ = [
+    "Lens",
+    "ListenSocket",
+    "StepCoro",
+    "TracedLoop",
+    "claim",
+    "traced_loop_factory",
+]

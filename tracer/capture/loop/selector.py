@@ -1,0 +1,26 @@
+"""A selector that sees each turn of the loop: how long it waits, for whom."""
+
+import selectors
+
+from tracer.capture.probe import Probe
+
+
+class Lens(selectors.DefaultSelector):
+    """A selector that counts the loop's turns: one `select()` is one turn.
+
+    Source: asyncio, `BaseEventLoop._run_once`
+    """
+
+    def __init__(self, probe: Probe) -> None:
+        super().__init__()
+        self._probe = probe
+        probe.turn = 0
+
+    def select(
+        self, timeout: float | None = None
+    ) -> list[tuple[selectors.SelectorKey, int]]:
+        ready = super().select(timeout)
+        # Counted here and not before the wait: what a worker thread says
+        # meanwhile belongs to the turn that has ended.
+        self._probe.turn += 1  # type: ignore[operator]  # set to 0 above
+        return ready
