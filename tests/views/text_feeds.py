@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from tracer.events import Header
+from tracer.events.commands import Command
 from tracer.events.log import Decoder, Record
+from tracer.views.feed import Scenario
 from tracer.views.text import run
 
 MODEL = Path(__file__).parent.parent / "model"
@@ -60,6 +62,18 @@ class ListFeed:
     def again(self) -> bool:
         """There are no clients."""
         return False
+
+    def tell(self, command: Command) -> bool:
+        """There is nobody who could obey."""
+        return False
+
+    def scenarios(self) -> tuple[Scenario, ...]:
+        """There are no clients."""
+        return ()
+
+    def send(self, scenario: str, target: str, count: int) -> str | None:
+        """There is no server to send to."""
+        return "a list has no server"
 
 
 def teahouse_feed(*, live: bool = False, step: int = 100) -> ListFeed:

@@ -53,7 +53,9 @@ from tracer.events import (
     TickHeaders,
     TransportWrite,
 )
+from tracer.events.commands import Command
 from tracer.events.log import Decoder, Record
+from tracer.views import feed as feeds
 from tracer.views.tui import TraceApp
 
 GOLDENS = Path(__file__).parent / "goldens"
@@ -80,9 +82,19 @@ class Clock:
 
 
 class MemoryFeed:
-    """Records in a list, as a feed."""
+    """Records in a list, as a feed.
+
+    Attributes:
+        told: The commands that were passed on.
+        sent: What clients were sent: scenario, target and count.
+        refusal: What `send` answers; None: it begins.
+    """
 
     progress = None
+    known: tuple[feeds.Scenario, ...] = (
+        ("get", "One request.", "一个请求。"),
+        ("slow-body", "A body that comes late.", "迟到的请求体。"),
+    )
 
     def __init__(
         self, records: Iterable[Record] = (), *, live: bool = True
@@ -96,6 +108,9 @@ class MemoryFeed:
         self.stops = 0
         self.rounds = 0
         self.clients = False
+        self.told: list[Command] = []
+        self.sent: list[tuple[str, str, int]] = []
+        self.refusal: str | None = None
 
     def take(self) -> list[Record]:
         taken, self.coming = self.coming, []
@@ -110,6 +125,17 @@ class MemoryFeed:
     def again(self) -> bool:
         self.rounds += self.clients
         return self.clients
+
+    def tell(self, command: Command) -> bool:
+        self.told.append(command)
+        return self.live
+
+    def scenarios(self) -> tuple[feeds.Scenario, ...]:
+        return self.known if self.live else ()
+
+    def send(self, scenario: str, target: str, count: int) -> str | None:
+        self.sent.append((scenario, target, count))
+        return self.refusal
 
 
 @dataclass
