@@ -55,3 +55,32 @@ def test_the_text_is_that_of_the_first_look(tmp_path: Path) -> None:
     assert described(space["f"], tmp_path) == (
         "edited.py", 1, "f", "def f():\n    return 1\n",
     )  # fmt: skip
+
+
+def test_the_apps_own_code_is_told_from_packages_and_from_ours(
+    tmp_path: Path,
+) -> None:
+    def of(file: object) -> types.CodeType:
+        return compile("1", str(file), "exec")
+
+    ours = Path(sources.__file__)
+    try:
+        for root, own in (
+            (tmp_path, [tmp_path / "app.py", tmp_path / "a" / "b.py"]),
+            (ours.parents[2], [ours.parents[2] / "app.py"]),
+            # The demo, once installed, stands in our package.
+            (ours.parents[1] / "_lessons", [ours.parents[1] / "_lessons/a.py"]),
+        ):
+            sources.set_root(root)
+            assert all(sources.is_apps(of(each)) for each in own)
+            for other in (
+                root / ".venv/lib/python3/site-packages/x.py",
+                f"{root}-two/app.py",
+                ours,
+                asyncio.__file__,
+                "<string>",
+                "<frozen runpy>",
+            ):
+                assert not sources.is_apps(of(other)), other
+    finally:
+        sources.forget_root()

@@ -18,7 +18,7 @@ from tracer.capture.options import Options
 from tracer.capture.ports import explain
 from tracer.capture.probe import Note, Probe
 from tracer.capture.server import Config, Server
-from tracer.capture.sources import snapshot
+from tracer.capture.sources import set_root, snapshot
 
 DONE = 0
 USAGE = 2
@@ -46,7 +46,9 @@ def build(options: Options, probe: Probe | None) -> Server:
     """
     app = load(options.app, factory=options.factory, app_dir=options.app_dir)
     if probe is not None:
-        snapshot(_own_files(Path(options.app_dir).resolve()))
+        root = Path(options.app_dir).resolve()
+        set_root(root)
+        snapshot(_own_files(root))
         app = watch(app, probe)
     config = Config(
         app,

@@ -7,6 +7,7 @@ must not be called on the traced loop.
 
 import functools
 import inspect
+import os
 import sysconfig
 import threading
 from collections.abc import Iterable
@@ -95,6 +96,66 @@ class Places:
         found = place(inspect.getattr_static(self._owner, name))
         setattr(self, name, found)
         return found
+
+
+def set_root(folder: Path) -> None:
+    """Say in which folder the app's own code stands."""
+    _own.root = f"{folder}{os.sep}"
+    _own.files.clear()
+
+
+def forget_root() -> None:
+    """Know no folder of the app's any more; for tests."""
+    _own.root = ""
+    _own.files.clear()
+
+
+def is_apps(code: CodeType) -> bool:
+    """Say whether a code is the app's own, and not a package's or ours.
+
+    Its file stands in the app's folder, and there in no folder of packages;
+    the standard library's doesn't count either, nor do we, should they stand
+    there too. Before the folder is known, what is neither of them is the
+    app's.
+    """
+    file = code.co_filename
+    known = _own.files.get(file)
+    if known is None:
+        known = _own.files[file] = _own.holds(file)
+    return known
+
+
+class _Own:
+    """Whose files are whose: asked once for each file."""
+
+    def __init__(self) -> None:
+        self.root = ""
+        self.files: dict[str, bool] = {}
+
+    def holds(self, file: str) -> bool:
+        root = self.root
+        if file.startswith("<") or not file.startswith(root):
+            return False
+        inside = Path(file[len(root) :]).parts
+        if not {"site-packages", "dist-packages"}.isdisjoint(inside):
+            return False
+        # The demo's folder stands in our package once it is installed.
+        return not any(
+            file.startswith(each) and not root.startswith(each)
+            for each in _NOT_OWN
+        )
+
+
+_own = _Own()
+_NOT_OWN = tuple(
+    f"{each}{os.sep}"
+    for each in (
+        Path(__file__).parents[1],
+        sysconfig.get_path("stdlib"),
+        os.path.realpath(sysconfig.get_path("stdlib")),
+    )
+)
+"""Folders of our own code and of the standard library."""
 
 
 def count() -> int:
