@@ -57,6 +57,18 @@ def test_the_text_is_that_of_the_first_look(tmp_path: Path) -> None:
     )  # fmt: skip
 
 
+def others(root: Path, ours: Path) -> list[tuple[object, str]]:
+    return [
+        (root / ".venv/lib/python3/site-packages/x.py", "package"),
+        ("/usr/lib/python3/dist-packages/x.py", "package"),
+        (f"{root}-two/app.py", "package"),
+        (ours, "ours"),
+        (asyncio.__file__, "python"),
+        ("<frozen runpy>", "python"),
+        ("<string>", "package"),
+    ]
+
+
 def test_the_apps_own_code_is_told_from_packages_and_from_ours(
     tmp_path: Path,
 ) -> None:
@@ -73,14 +85,9 @@ def test_the_apps_own_code_is_told_from_packages_and_from_ours(
         ):
             sources.set_root(root)
             assert all(sources.is_apps(of(each)) for each in own)
-            for other in (
-                root / ".venv/lib/python3/site-packages/x.py",
-                f"{root}-two/app.py",
-                ours,
-                asyncio.__file__,
-                "<string>",
-                "<frozen runpy>",
-            ):
-                assert not sources.is_apps(of(other)), other
+            assert {
+                str(file): sources.owner_of(of(file))
+                for file, owner in others(root, ours)
+            } == {str(file): owner for file, owner in others(root, ours)}
     finally:
         sources.forget_root()

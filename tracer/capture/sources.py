@@ -13,7 +13,7 @@ import threading
 from collections.abc import Iterable
 from pathlib import Path
 from types import CodeType, FunctionType, MethodType
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 DEPTH = 20
 """How many wrappers are looked through; a cycle of them ends there."""
@@ -98,6 +98,10 @@ class Places:
         return found
 
 
+Owner = Literal["app", "package", "python", "ours"]
+"""Whose a code is. `python`: of the standard library."""
+
+
 def set_root(folder: Path) -> None:
     """Say in which folder the app's own code stands."""
     _own.root = f"{folder}{os.sep}"
@@ -113,49 +117,55 @@ def forget_root() -> None:
 def is_apps(code: CodeType) -> bool:
     """Say whether a code is the app's own, and not a package's or ours.
 
-    Its file stands in the app's folder, and there in no folder of packages;
-    the standard library's doesn't count either, nor do we, should they stand
-    there too. Before the folder is known, what is neither of them is the
-    app's.
+    Its file stands in the app's folder, and there in no folder of packages.
+    Before that folder is known, what is nobody else's is the app's.
     """
-    file = code.co_filename
-    known = _own.files.get(file)
+    return owner_of(code) == "app"
+
+
+def owner_of(code: CodeType) -> Owner:
+    """Say whose a code is, by its file; asked once for each file."""
+    known = _own.files.get(code.co_filename)
     if known is None:
-        known = _own.files[file] = _own.holds(file)
+        known = _own.files[code.co_filename] = _own.owner(code.co_filename)
     return known
 
 
+def file_of(code: CodeType) -> str:
+    """Name a code's file as `describe` does. Not on the traced loop."""
+    return _relative(code.co_filename, Path(_own.root))
+
+
 class _Own:
-    """Whose files are whose: asked once for each file."""
+    """Whose files are whose."""
 
     def __init__(self) -> None:
         self.root = ""
-        self.files: dict[str, bool] = {}
+        self.files: dict[str, Owner] = {}
 
-    def holds(self, file: str) -> bool:
+    def owner(self, file: str) -> Owner:
         root = self.root
-        if file.startswith("<") or not file.startswith(root):
-            return False
-        inside = Path(file[len(root) :]).parts
-        if not {"site-packages", "dist-packages"}.isdisjoint(inside):
-            return False
-        # The demo's folder stands in our package once it is installed.
-        return not any(
-            file.startswith(each) and not root.startswith(each)
-            for each in _NOT_OWN
-        )
+        inside = file.startswith(root) and not file.startswith("<")
+        rest = file[len(root) :] if inside else file
+        if not {"site-packages", "dist-packages"}.isdisjoint(Path(rest).parts):
+            return "package"
+        # The innermost folder decides: ours may stand in the app's, and the
+        # demo's, once it is installed, in ours.
+        folders = [each for each in _FOLDERS if file.startswith(each[0])]
+        if inside:
+            folders.append((root, "app"))
+        if folders:
+            return max(folders, key=lambda each: len(each[0]))[1]
+        return "python" if file.startswith("<frozen") else "package"
 
 
 _own = _Own()
-_NOT_OWN = tuple(
-    f"{each}{os.sep}"
-    for each in (
-        Path(__file__).parents[1],
-        sysconfig.get_path("stdlib"),
-        os.path.realpath(sysconfig.get_path("stdlib")),
-    )
+_STDLIB = sysconfig.get_path("stdlib")
+_FOLDERS: tuple[tuple[str, Owner], ...] = (
+    (f"{Path(__file__).parents[1]}{os.sep}", "ours"),
+    (f"{_STDLIB}{os.sep}", "python"),
+    (f"{os.path.realpath(_STDLIB)}{os.sep}", "python"),
 )
-"""Folders of our own code and of the standard library."""
 
 
 def count() -> int:
