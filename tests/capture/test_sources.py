@@ -61,7 +61,7 @@ def others(root: Path, ours: Path) -> list[tuple[object, str]]:
     return [
         (root / ".venv/lib/python3/site-packages/x.py", "package"),
         ("/usr/lib/python3/dist-packages/x.py", "package"),
-        (f"{root}-two/app.py", "package"),
+        ("/elsewhere/app.py", "package"),
         (ours, "ours"),
         (asyncio.__file__, "python"),
         ("<frozen runpy>", "python"),

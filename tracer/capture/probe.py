@@ -29,6 +29,8 @@ class Probe:
         lens: How much of the loop is shown: see `Options.lens`.
         gate: Who holds requests still; None while nobody is to be held, so
             that a stage pays for one comparison.
+        watch: Who sees that a turn holds the loop too long, see
+            `capture.loop.watchdog`; None while nobody watches.
         conns: How many connections were accepted, the last one's number.
         reqs: How many requests have come, the last one's number.
         objs: How many protocol objects were made, the last one's number.
@@ -45,6 +47,7 @@ class Probe:
         "step",
         "task",
         "turn",
+        "watch",
         "workers",
         "zero",
     )
@@ -57,6 +60,7 @@ class Probe:
         self.step: Any = None
         self.lens: Literal["off", "on", "full"] = "off"
         self.gate: Any = None
+        self.watch: Any = None
         self.conns = 0
         self.reqs = 0
         self.objs = 0

@@ -13,7 +13,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from tracer.capture.frameworks import watch
+from tracer.capture.gate import Gate
 from tracer.capture.importer import AppError, load
+from tracer.capture.loop import Watchdog
 from tracer.capture.options import Options
 from tracer.capture.ports import explain
 from tracer.capture.probe import Note, Probe
@@ -38,7 +40,9 @@ def versions() -> dict[str, str]:
     return found
 
 
-def build(options: Options, probe: Probe | None) -> Server:
+def build(
+    options: Options, probe: Probe | None, gate: Gate | None = None
+) -> Server:
     """Import the app, make it visible if it is to be traced, configure.
 
     Raises:
@@ -48,6 +52,10 @@ def build(options: Options, probe: Probe | None) -> Server:
     if probe is not None:
         root = Path(options.app_dir).resolve()
         set_root(root)
+        if options.slow_callback:
+            probe.watch = Watchdog(
+                probe, options.slow_callback, text=options.source
+            )
         snapshot(_own_files(root))
         app = watch(app, probe)
     config = Config(
@@ -68,6 +76,7 @@ def build(options: Options, probe: Probe | None) -> Server:
         access_log=options.access_log,
         h11_max_incomplete_event_size=options.h11_max_incomplete_event_size,
         note=None if probe is None else Note(probe),
+        gate=gate,
     )
     return Server(config)
 

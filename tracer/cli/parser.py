@@ -288,11 +288,17 @@ def _server_options(group: Any) -> None:  # noqa: ANN401
         add(name, action=both_ways, default=True, help=what)
 
 
-_NUMBERS: tuple[tuple[str, Any, int | None, str], ...] = (
+_NUMBERS: tuple[tuple[str, Any, float | None, str], ...] = (
     ("--port", number(0, 65535), 8000, "port; 0 takes any that is free"),
     ("--backlog", number(1), 2048, "connections the kernel keeps waiting"),
     ("--limit-concurrency", number(0), None, "answer 503 from N on"),
     ("--limit-max-requests", number(1), None, "end after N responses"),
+    (
+        "--slow-callback",
+        seconds,
+        0.1,
+        "held for so long, the loop is called blocked; 0: never",
+    ),
     ("--timeout-keep-alive", seconds, 5, "until an idle connection closes"),
     (
         "--timeout-graceful-shutdown",

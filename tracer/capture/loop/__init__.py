@@ -11,12 +11,14 @@ from tracer.capture.loop.accept import ListenSocket, claim
 from tracer.capture.loop.selector import Lens
 from tracer.capture.loop.steps import StepCoro
 from tracer.capture.loop.traced import TracedLoop, traced_loop_factory
+from tracer.capture.loop.watchdog import Watchdog
 
 __all__ = [
     "Lens",
     "ListenSocket",
     "StepCoro",
     "TracedLoop",
+    "Watchdog",
     "claim",
     "traced_loop_factory",
 ]

@@ -23,6 +23,8 @@ class TracedLoop(asyncio.SelectorEventLoop):
         super().__init__(Lens(probe))
         self._probe = probe
         self._tasks_made = 0
+        if (watch := probe.watch) is not None:
+            watch.start()
 
     def create_task(  # any keywords: each Python has more of them
         self,
