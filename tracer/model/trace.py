@@ -10,9 +10,10 @@ from msgspec.structs import replace
 
 from tracer.events import AppLog, AppOutput, Header, Source, StackBuilt
 from tracer.events.log import Record
-from tracer.model import connections, requests, server
+from tracer.model import connections, holds, requests, server
 from tracer.model.connections import Connection
 from tracer.model.findings import RULED, Finding, findings_in
+from tracer.model.holds import HOLDING, Holds
 from tracer.model.placing import Placed, Placing
 from tracer.model.requests import OVER, Request
 from tracer.model.safe import SafeStr, door, safe_lines
@@ -68,6 +69,7 @@ class Trace:
         connections: By number.
         sources: By id.
         findings: In order of their proofs.
+        holds: Who is held still now, and the breakpoints.
         output: The newest lines that the app printed or logged.
         layers: The app's middleware stack, outermost first.
         count: Records so far.
@@ -82,6 +84,7 @@ class Trace:
     connections: dict[int, Connection] = field(default_factory=dict)
     sources: dict[int, SourcePlace] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
+    holds: Holds = field(default_factory=Holds)
     output: deque[OutputLine] = field(
         default_factory=lambda: deque(maxlen=OUTPUT)
     )
@@ -244,6 +247,8 @@ class Trace:
             self.connections[record.conn] = connections.advance(conn, record)
         if record.layer == "server" or record.kind in _RARE:
             self._rare(record, req)
+        if record.kind in HOLDING:
+            self.holds = holds.advance(self.holds, record)
         if record.kind in RULED:
             for finding in findings_in(record, req):
                 self.findings.append(finding)
