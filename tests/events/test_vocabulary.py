@@ -71,6 +71,9 @@ def test_every_event_that_moves_a_request_has_its_place_on_the_rail() -> None:
         kind
         for kind, cls in KINDS.items()
         if cls.layer == "server" and kind != "conn.shutdown"
-    } | {"source", "dropped"}
+    } | {
+        *("source", "dropped", "breakpoint.set", "breakpoint.cleared"),
+        *("loop.select", "loop.accept", "accept.failed"),
+    }
 
     assert set(STOPS) == set(KINDS) - nobodys

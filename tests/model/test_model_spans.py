@@ -1,17 +1,28 @@
 """Spans nest; depth and tables cover the whole vocabulary."""
 
+from itertools import pairwise
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from model_records import RECORDS, teahouse
 
-from tracer.events import KINDS, H11Event, Tick, TransportWrite
+from tracer.events import (
+    KINDS,
+    H11Event,
+    LoopSelect,
+    TaskDone,
+    TaskResumed,
+    TaskStarted,
+    TaskSuspended,
+    Tick,
+    TransportWrite,
+)
 from tracer.events.log import Record
 from tracer.model.depth import DETAILS, MILESTONES, Depth, depth_of
 from tracer.model.findings import RULES
 from tracer.model.placing import EPILOGUE
-from tracer.model.spans import ENDS, spans
+from tracer.model.spans import ENDS, LIT, idle, lit, spans
 from tracer.model.stage import STOPS
 from tracer.model.trace import Trace
 
@@ -57,16 +68,40 @@ def test_the_spans_of_a_real_request_are_an_onion() -> None:
 
 def test_the_tables_name_kinds_that_there_are() -> None:
     named = {*STOPS, *MILESTONES, *DETAILS, *EPILOGUE, *ENDS, *ENDS.values()}
-    named |= {rule.kind for rule in RULES}
+    named |= {rule.kind for rule in RULES} | set(LIT)
     assert named <= set(KINDS)
     assert not MILESTONES & DETAILS
 
 
-def test_each_kind_but_the_servers_and_the_trace_has_a_place() -> None:
-    apart = {"source", "dropped"}
-    for kind, cls in KINDS.items():
-        if cls.layer != "server" and kind not in apart:
-            assert kind in STOPS, kind
+@given(st.lists(RECORDS, max_size=60))
+@settings(max_examples=100, deadline=None)
+def test_a_task_has_one_step_at_a_time(records: list[Record]) -> None:
+    made = lit(records)
+    assert [span.first for span in made] == sorted(s.first for s in made)
+    for name in {span.name for span in made}:
+        steps = [span for span in made if span.name == name]
+        for one, other in pairwise(steps):
+            assert one.last is None or one.last < other.first
+
+
+def test_who_has_the_loop_and_when_nobody_has() -> None:
+    def at(t: int) -> dict[str, Any]:
+        return {"t": t, "thread": "loop"}
+
+    records: list[Record] = [
+        LoopSelect(90, (), **at(100)),
+        TaskStarted(1, **at(110)),
+        TaskSuspended(1, "sleep", **at(150)),
+        LoopSelect(50, (), **at(210)),
+        TaskResumed(1, "timer", **at(220)),
+        TaskDone(1, "returned", **at(230)),
+    ]
+
+    assert [(s.name, s.start, s.end) for s in lit(records)] == [
+        ("task 1", 110, 150),
+        ("task 1", 220, 230),
+    ]
+    assert [(s.start, s.end) for s in idle(records)] == [(10, 100), (160, 210)]
 
 
 def test_a_depth_shows_what_the_ones_before_it_show() -> None:

@@ -14,7 +14,7 @@ from tracer.events import KINDS
 from tracer.views.explain import LANGUAGES, load, pick_language
 from tracer.views.explain.sentence import Choice, Sentence, Slot, Words
 
-RESERVED = {"words", "units", "unknown"}
+RESERVED = {"words", "units", "items", "unknown"}
 PARTS = {"title", "now", "why", "source"}
 MAY_BE = {"also", "article", "facts"}
 
@@ -164,6 +164,7 @@ def test_the_languages_know_the_same_words() -> None:
     for other in others:
         assert set(english["units"]) == set(other["units"])
         assert set(english["words"]) == set(other["words"])
+        assert shape(english["items"]) == shape(other["items"])
 
 
 # --- true to the events ------------------------------------------------------
@@ -202,7 +203,7 @@ def _fits(field: inspect.Type | None, how: str, words: Words) -> bool:
         case inspect.StrType() | inspect.LiteralType():
             return how == ""
         case inspect.VarTupleType() | inspect.DictType():
-            return how in {"list", *words.units}
+            return how in {"list", *words.units, *words.items}
         case _:
             return False
 
@@ -227,7 +228,7 @@ def test_what_is_said_of_some_values_is_said_of_real_ones(lang: str) -> None:
         for said in (each.also, each.article)
         for choice in choices(said)
         for case in choice.cases
-        if case not in _values(fields(kind)[choice.by])
+        if not {case, "else"} & _values(fields(kind)[choice.by])
     ]
 
     assert wrong == []

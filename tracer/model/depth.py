@@ -6,7 +6,15 @@ same key or option means the same everywhere.
 
 from enum import IntEnum
 
-from tracer.events import AppLog, H11Event, H11Send, TransportWrite
+from tracer.events import (
+    AppLog,
+    H11Event,
+    H11Send,
+    TaskResumed,
+    TaskStarted,
+    TaskSuspended,
+    TransportWrite,
+)
 from tracer.events.log import Record
 
 
@@ -25,22 +33,30 @@ class Depth(IntEnum):
 MILESTONES = frozenset(
     {
         "accept",
+        "accept.failed",
         "app.exception",
         "app.output",
         "background.end",
         "background.start",
         "body.ignored",
+        "breakpoint.cleared",
+        "breakpoint.set",
         "client.disconnected",
+        "client.refused",
+        "client.response",
         "dropped",
         "endpoint.enter",
         "exception.handled",
         "exception.raised",
         "h11.error",
+        "held",
         "keepalive.fired",
         "lifespan.shutdown.failed",
         "lifespan.startup.failed",
         "limit.rejected",
         "listen.failed",
+        "loop.blocked",
+        "released",
         "response.complete",
         "response.start",
         "router.default",
@@ -51,6 +67,7 @@ MILESTONES = frozenset(
         "server.stopped",
         "server.stopping",
         "signal",
+        "task.lost",
         "write.paused",
     }
 )
@@ -60,19 +77,29 @@ DETAILS = frozenset(
     {
         "app.snapshot",
         "bytes",
+        "client.chunk",
+        "context.changed",
         "cycle.released",
+        "line",
+        "loop.accept",
+        "loop.select",
         "protocol.created",
+        "selector.register",
+        "selector.unregister",
         "send.return",
         "source",
         "task.created",
         "task.done",
-        "task.started",
         "tick",
         "tick.headers",
         "tick.notify",
     }
 )
 """Kinds that are shown at the deepest only. All others are stages."""
+
+
+LONG = 5_000_000
+"""Nanoseconds for which a task that could run may wait without a word."""
 
 
 def depth_of(record: Record) -> Depth:
@@ -85,6 +112,15 @@ def depth_of(record: Record) -> Depth:
         # These move nothing: h11 wants more bytes; there are none to write.
         case H11Event(name="NEED_DATA") | H11Send(n=0) | TransportWrite(n=0):
             return Depth.EVENTS
+        # The server's own tasks, the tick above all, come and go for ever.
+        case TaskSuspended() | TaskResumed() if record.req is None:
+            return Depth.EVENTS
+        # It waited for nobody but the others that were ready.
+        case TaskSuspended(waits_for="gave way"):
+            return Depth.EVENTS
+        case TaskStarted() | TaskResumed(woken_by="turn"):
+            late = record.req is not None and record.ready >= LONG
+            return Depth.STAGES if late else Depth.EVENTS
         # The server's own log: other events say the same, and more exactly.
         case AppLog() if record.logger.startswith("asgi_trace."):
             return Depth.EVENTS if record.level == "INFO" else Depth.STAGES

@@ -16,7 +16,10 @@ from tracer.events import (
     ProtocolCreated,
     TaskCreated,
     TaskDone,
+    TaskLost,
+    TaskResumed,
     TaskStarted,
+    TaskSuspended,
 )
 from tracer.events.log import Record
 from tracer.model.requests import Outcome, Request
@@ -32,6 +35,8 @@ EPILOGUE = frozenset(
         "transport.close",
         "connection_lost",
         "eof_received",
+        "selector.register",
+        "selector.unregister",
     }
 )
 """Kinds that, said of a connection alone, belong to what was last on it."""
@@ -91,6 +96,10 @@ class Placing:
         match record:
             case TaskCreated() | TaskStarted() | TaskDone():
                 return [*free, self._of_task(record, requests)]
+            case TaskSuspended() | TaskResumed() | TaskLost() if (
+                record.req is None and record.conn is None
+            ):
+                return [*free, self._of_step(record)]
             case ProtocolCreated() if record.conn is None:
                 self.unmade[record.obj] = record
                 return free
@@ -194,6 +203,15 @@ class Placing:
         request = requests.get(current)
         running = request is not None and request.outcome is Outcome.RUNNING
         return running or record.kind == "read.resumed"
+
+    def _of_step(
+        self, record: TaskSuspended | TaskResumed | TaskLost
+    ) -> Placed:
+        """A task's later words are whose the task is, if that is known."""
+        if record.id in self.orphans:
+            self.orphans[record.id].append(record)
+            return WAITS
+        return self.owners.get(record.id), (record,)
 
     def _of_task(
         self,

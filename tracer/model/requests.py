@@ -17,21 +17,28 @@ from tracer.events import (
     ClientDisconnected,
     EndpointEnter,
     H11Error,
+    Held,
     MiddlewareEnter,
     MiddlewareExit,
     ReceiveCall,
     ReceiveReturn,
+    Released,
     ResponseComplete,
     ResponseStart,
     RouteHandle,
     RunAsgiEnd,
     RunAsgiStart,
     ScopeBuilt,
+    TaskDone,
+    TaskResumed,
+    TaskStarted,
+    TaskSuspended,
     ThreadEnd,
     ThreadQueued,
     ThreadStart,
 )
 from tracer.events.log import Record
+from tracer.events.tasks import WaitsFor
 from tracer.model.stage import (
     SERVER_BOXES,
     Box,
@@ -76,6 +83,14 @@ _BRANCHES = {
 }
 
 
+OWN = frozenset({"child task", "child tasks", "gave way"})
+"""Waits within a request: not for these does it wait as a whole."""
+
+
+MOST_WAITS = 50
+"""Suspended tasks of one request that are remembered."""
+
+
 class Times(msgspec.Struct, frozen=True):
     """When a request's milestones were, in nanoseconds of the trace.
 
@@ -111,6 +126,10 @@ class Request(msgspec.Struct, frozen=True):
         rail: The boxes on its way, the app's real ones as they are met.
         at: Where on the rail it stands now.
         waiting: What it waits for, in the words of the field; empty: nothing.
+        step: Number of its task that runs on the loop now; None: none does.
+        waits: Which of its tasks are suspended, and for what each waits,
+            the newest last; of very many, the newest.
+        held: The stage at which it is held still; empty: it isn't.
         depth: Innermost middleware entered and not yet left; -1 for none.
         route: The route that handles it.
         endpoint: The user's function.
@@ -134,6 +153,9 @@ class Request(msgspec.Struct, frozen=True):
     rail: tuple[Box, ...] = SERVER_BOXES
     at: Stop = START
     waiting: str = ""
+    step: int | None = None
+    waits: tuple[tuple[int, WaitsFor], ...] = ()
+    held: str = ""
     depth: int = -1
     route: str = ""
     endpoint: str = ""
@@ -157,11 +179,26 @@ class Request(msgspec.Struct, frozen=True):
     @property
     def doing(self) -> str:
         """Where it is, in one or two words, for a narrow column."""
+        if self.held:
+            return "held"
+        waiting = self.waiting or self.awaited
         if self.outcome is Outcome.ANSWERED:
-            return self.waiting or "after response"
+            return waiting or "after response"
         if self.outcome is not Outcome.RUNNING:
             return str(self.outcome.value)
-        return self.waiting or self.rail[self.at.box].name
+        return waiting or self.rail[self.at.box].name
+
+    @property
+    def awaited(self) -> str:
+        """What it is all waiting for; empty while one of its tasks runs.
+
+        Of several tasks one usually waits for another. So it is the newest
+        reason that is none of their own.
+        """
+        if self.step is not None:
+            return ""
+        found = [why for _, why in self.waits if why not in OWN]
+        return f"awaits {found[-1]}" if found else ""
 
 
 def advance(request: Request, record: Record) -> Request:
@@ -205,6 +242,25 @@ def _ended(request: Request, record: RunAsgiEnd) -> Request:
         waiting="",
         times=_when(request, ended=record.t),
     )
+
+
+def _suspended(request: Request, record: TaskSuspended) -> Request:
+    others = _others(request, record.id)[1 - MOST_WAITS :]
+    waits = (*others, (record.id, record.waits_for))
+    return replace(request, step=None, waits=waits)
+
+
+def _runs(request: Request, record: TaskStarted | TaskResumed) -> Request:
+    waits = _others(request, record.id)
+    return replace(request, step=record.id, waits=waits)
+
+
+def _ran(request: Request, record: TaskDone) -> Request:
+    return replace(request, step=None, waits=_others(request, record.id))
+
+
+def _others(request: Request, task: int) -> tuple[tuple[int, WaitsFor], ...]:
+    return tuple(each for each in request.waits if each[0] != task)
 
 
 def _out_of_app(request: Request, record: AppExit) -> Request:
@@ -279,6 +335,12 @@ _RULES: dict[type[Record], Callable[[Request, Any], Request]] = {
     ThreadEnd: lambda was, _: replace(was, waiting=""),
     BackgroundStart: lambda was, _: replace(was, waiting="background"),
     BackgroundEnd: lambda was, _: replace(was, waiting=""),
+    TaskSuspended: _suspended,
+    TaskStarted: _runs,
+    TaskResumed: _runs,
+    TaskDone: _ran,
+    Held: lambda was, e: replace(was, held=e.stage),
+    Released: lambda was, _: replace(was, held=""),
 }
 """What each kind changes; a kind that isn't here only moves the request."""
 

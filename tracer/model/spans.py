@@ -1,8 +1,9 @@
-"""A request's events as nested spans: what was open while what ran."""
+"""Events as spans: what was open while what ran, and who had the loop."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from tracer.events import LoopSelect
 from tracer.events.log import Record
 
 ENDS = {
@@ -20,6 +21,14 @@ ENDS = {
 """Kind that opens a span -> kind that closes it."""
 
 _OPENS = {end: start for start, end in ENDS.items()}
+
+LIT = {
+    "task.started": True,
+    "task.resumed": True,
+    "task.suspended": False,
+    "task.done": False,
+}
+"""Kinds from which a task's step runs on the loop, and those that end it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +80,47 @@ def spans(records: Sequence[Record]) -> tuple[Span, ...]:
                     del stack[back:]
                     break
     return tuple(made)
+
+
+def lit(records: Sequence[Record]) -> tuple[Span, ...]:
+    """Each step of a task: from where it runs to where it lets go.
+
+    These don't nest with `spans`: a middleware is entered in one step, and
+    left in another. Only an eager task's first step lies within a step of
+    the task that made it.
+
+    Args:
+        records: Of one request or more, oldest first.
+
+    Returns:
+        The steps in order of their beginnings, named by the task: `task 9`.
+    """
+    made: list[Span] = []
+    steps: dict[int, int] = {}
+    for index, record in enumerate(records):
+        begins = LIT.get(record.kind)
+        task = getattr(record, "id", None)
+        if begins is None or not isinstance(task, int):
+            continue
+        step = steps.pop(task, None)
+        if begins:
+            inside = len(steps)
+            steps[task] = len(made)
+            made.append(
+                Span(f"task {task}", index, None, record.t, None, inside)
+            )
+        elif step is not None:
+            made[step] = replace(made[step], last=index, end=record.t)
+    return tuple(made)
+
+
+def idle(records: Sequence[Record]) -> tuple[Span, ...]:
+    """The loop's waits, each said by the `loop.select` that ended it."""
+    return tuple(
+        Span("select", index, index, record.t - record.waited, record.t, 0)
+        for index, record in enumerate(records)
+        if isinstance(record, LoopSelect)
+    )
 
 
 def _opened(record: Record, index: int, depth: int) -> Span:

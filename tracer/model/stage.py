@@ -99,9 +99,20 @@ STOPS: dict[str, tuple[Part | None, Leg | None]] = {
     "limit.check": (C, OUT),
     "limit.rejected": (C, OUT),
     "cycle.created": (C, OUT),
+    "loop.blocked": (HERE, HERE),
+    "selector.register": (HERE, HERE),
+    "selector.unregister": (HERE, HERE),
     "task.created": (HERE, HERE),
     "task.started": (HERE, HERE),
+    "task.suspended": (HERE, HERE),
+    "task.resumed": (HERE, HERE),
     "task.done": (HERE, HERE),
+    "task.lost": (HERE, HERE),
+    "line": (HERE, HERE),
+    "context.changed": (HERE, HERE),
+    "scope.changed": (HERE, HERE),
+    "held": (HERE, HERE),
+    "released": (HERE, HERE),
     "body.buffered": (C, OUT),
     "body.ignored": (C, OUT),
     "run_asgi.start": (C, OUT),
@@ -156,8 +167,20 @@ STOPS: dict[str, tuple[Part | None, Leg | None]] = {
     "connection_lost": (A, BACK),
     "app.output": (HERE, HERE),
     "app.log": (HERE, HERE),
+    "client.connected": (HERE, HERE),
+    "client.refused": (HERE, HERE),
+    "client.sent": (HERE, HERE),
+    "client.first_byte": (HERE, HERE),
+    "client.chunk": (HERE, HERE),
+    "client.response": (HERE, HERE),
+    "client.closed": (HERE, HERE),
 }
-"""Kind -> box and lane. A kind that isn't here is no request's business."""
+"""Kind -> box and lane. A kind that isn't here is no request's business.
+
+A task that is suspended, and a request that is held, stand where they stood;
+for what, `Request.waits` and `Request.held` say. What the client does happens
+beside the rail.
+"""
 
 
 _MAKES_BOXES = frozenset(

@@ -148,6 +148,7 @@ def load(lang: str) -> Explanations:
     file = resources.files(__name__) / f"{lang}.toml"
     data = tomllib.loads(file.read_text("utf-8"))
     words, units = data.pop("words"), data.pop("units")
+    items: dict[str, dict[str, str]] = data.pop("items")
     between = words["between"]
     unknown = _explanation(data.pop("unknown"), between)
     return Explanations(
@@ -156,6 +157,14 @@ def load(lang: str) -> Explanations:
             comma=words["comma"],
             nothing=words["nothing"],
             units=MappingProxyType({k: tuple(v) for k, v in units.items()}),
+            items=MappingProxyType(
+                {
+                    how: MappingProxyType(
+                        {case: parse(form) for case, form in forms.items()}
+                    )
+                    for how, forms in items.items()
+                }
+            ),
         ),
         between=between,
         kinds=MappingProxyType(

@@ -35,6 +35,12 @@ class Words:
     """Stands for None and for an empty list."""
     units: Mapping[str, tuple[str, ...]]
     """By name: the form for one, and the form for more, where it differs."""
+    items: "Mapping[str, Mapping[str, Sentence]]"
+    """By name: how to write an item that is a tuple, by its first value.
+
+    Its slots are numbers: the values of the item. `other` is for items that
+    no case fits, or that have no value for one of the slots.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +52,7 @@ class Slot:
 
     field: str
     how: str
-    """`number`, `duration`, `list`, the name of a unit, or empty."""
+    """`number`, `duration`, `list`, a unit, a form of items, or empty."""
 
 
 Sentence = tuple[str | Slot, ...]
@@ -82,6 +88,8 @@ def _case(value: object) -> str:
             return "none"
         case bool():
             return "true" if value else "false"
+        case float():
+            return f"{value:g}"
         case tuple() | list() | dict():
             return "else" if value else "empty"
         case _:
@@ -125,6 +133,9 @@ def _written(value: object, how: str, words: Words, safe: Safe) -> str:
             return _with_unit(value, words.units[how], words)
         case None:
             return words.nothing
+        case tuple() | list() if how in words.items:
+            forms = words.items[how]
+            return _listed([_item(v, forms) for v in value], words, safe)
         case tuple() | list() | dict():
             return _listed(tuple(value), words, safe)
         case int() if how == "duration":
@@ -137,6 +148,20 @@ def _written(value: object, how: str, words: Words, safe: Safe) -> str:
             return f"{value:g}"
         case _:
             return _one_line(value, safe)
+
+
+def _item(value: object, forms: "Mapping[str, Sentence]") -> str:
+    """Write an item that is a tuple in the form that its first value has."""
+    values = value if isinstance(value, tuple | list) else (value,)
+    known = {str(place): each for place, each in enumerate(values)}
+    form = forms.get(_case(known.get("0")), forms["other"])
+    slots = [part.field for part in form if isinstance(part, Slot)]
+    if any(known.get(each) is None for each in slots):
+        form = forms["other"]
+    return "".join(
+        part if isinstance(part, str) else str(known.get(part.field, ""))
+        for part in form
+    )
 
 
 def _one_line(value: object, safe: Safe) -> str:
