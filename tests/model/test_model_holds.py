@@ -72,6 +72,19 @@ def test_others_stay_held_the_longest_first() -> None:
     assert gone.of(None) is None
 
 
+def test_two_tasks_of_one_request_may_be_held() -> None:
+    was = after(
+        at(1, Held, "send.call", "breakpoint", 1, conn=1, req=1, task=7),
+        at(2, Held, "receive.call", "breakpoint", 1, conn=1, req=1, task=8),
+    )
+    assert [(each.stage, each.task) for each in was.held] == [
+        ("send.call", 7),
+        ("receive.call", 8),
+    ]
+    one = at(3, Released, "send.call", "step", 2, conn=1, req=1, task=7)
+    assert [each.task for each in advance(was, one).held] == [8]
+
+
 def test_timers_run_on_while_it_stands() -> None:
     timers = (("keep-alive", 5.0), ("timeout", 1.5))
     one = after(held(SECOND, 1, "send.call", None, timers)).held[0]
@@ -172,7 +185,7 @@ def said(draw: st.DrawFn) -> Record:
     }
     if cls is Held and draw(st.booleans()):
         fields["stage"] = "loop"
-    who = {"conn": draw(IDS), "req": draw(IDS)}
+    who = {"conn": draw(IDS), "req": draw(IDS), "task": draw(IDS)}
     made: Any = cls
     record: Record = made(
         t=draw(st.integers(0, 9)), thread="loop", **who, **fields
@@ -188,7 +201,7 @@ def test_nobody_is_held_twice_and_all_that_is_held_was_said(
     was = Holds()
     for record in records:
         was = advance(was, record)
-        whose = [(e.req, e.conn if e.req is None else 0) for e in was.held]
+        whose = [each.whose for each in was.held]
         assert len(set(whose)) == len(whose)
         ids = [each.id for each in was.breakpoints]
         assert len(set(ids)) == len(ids)

@@ -38,9 +38,10 @@ MOST = 1_000
 
 SECOND = 1_000_000_000  # nanoseconds
 
-Whose = tuple[int | None, int | None]
-"""A request's number and its connection's: for bytes that were kept before
-they were a request, only the second; for the loop, none."""
+Whose = tuple[int | None, int | None, int | None]
+"""A request's number, its connection's and the task's that stands: of bytes
+that were kept before they were a request only the second, of the loop none.
+Several tasks of one request may be held at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ class Holding:
         timers: Names of the timers that went on, with the seconds that each
             had left at `since`.
         left: When its client went away meanwhile; None: it didn't.
+        task: The task that stands, where that is known.
     """
 
     req: int | None
@@ -67,6 +69,14 @@ class Holding:
     breakpoint: int | None = None
     timers: tuple[tuple[str, float], ...] = ()
     left: int | None = None
+    task: int | None = None
+
+    @property
+    def whose(self) -> Whose:
+        """What tells it from all others that are held."""
+        if self.req is None:
+            return None, self.conn, None
+        return self.req, None, self.task
 
     @property
     def is_loop(self) -> bool:
@@ -116,7 +126,7 @@ class Holds:
         return next((each for each in self.held if each.is_loop), None)
 
     def of(self, req: int | None) -> Holding | None:
-        """A request that is held; None: it isn't."""
+        """A request that is held, its longest; None: it isn't."""
         if req is None:
             return None
         return next((each for each in self.held if each.req == req), None)
@@ -155,31 +165,28 @@ def advance(holds: Holds, record: Record) -> Holds:
 
 def _whose(record: Held | Released) -> Whose:
     if record.req is not None:
-        return record.req, None
-    return None, None if record.stage == LOOP else record.conn
-
-
-def _one(held: Holding) -> Whose:
-    return (held.req, None) if held.req is not None else (None, held.conn)
+        return record.req, None, record.task
+    return None, None if record.stage == LOOP else record.conn, None
 
 
 def _without(holds: Holds, whose: Whose) -> Holds:
-    kept = tuple(each for each in holds.held if _one(each) != whose)
+    kept = tuple(each for each in holds.held if each.whose != whose)
     return replace(holds, held=kept)
 
 
 def _hold(holds: Holds, record: Held) -> Holds:
-    req, conn = _whose(record)
+    loop = record.req is None and record.stage == LOOP
     new = Holding(
-        req,
-        record.conn if req is not None else conn,
+        record.req,
+        None if loop else record.conn,
         record.stage,
         record.t,
         record.by,
         record.breakpoint,
         record.timers,
+        task=record.task,
     )
-    rest = _without(holds, _one(new))
+    rest = _without(holds, new.whose)
     hit = tuple(
         replace(each, hits=each.hits + 1)
         if each.id == record.breakpoint
