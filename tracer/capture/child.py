@@ -19,7 +19,9 @@ from typing import Any, BinaryIO, NoReturn
 import msgspec
 
 from tracer.capture import redact, serve
+from tracer.capture.gate import Gate
 from tracer.capture.options import Options
+from tracer.capture.orders import Orders
 from tracer.capture.outlet import (
     RECORD_LIMIT,
     VIEWER_LIMIT,
@@ -31,7 +33,6 @@ from tracer.capture.probe import Probe
 from tracer.capture.server import Server
 from tracer.capture.terminal import Terminal
 from tracer.capture.writer import Writer, header_of
-from tracer.events.commands import AnyCommand
 
 GRACE = 2.0
 """Seconds that a stop waits for requests to end before it forces."""
@@ -86,23 +87,20 @@ class Stopper:
     """
 
     def __init__(
-        self, end: Callable[[int], None], terminal: Terminal | None
+        self,
+        end: Callable[[int], None],
+        terminal: Terminal | None,
+        gate: Gate,
     ) -> None:
         self.server: Server | None = None
+        self._gate = gate
         self._end = end
         self._terminal = terminal
         self._asked = threading.Event()
 
-    def listen(self, commands: BinaryIO, say: Callable[[str], None]) -> None:
+    def listen(self, commands: BinaryIO, orders: Orders) -> None:
         """Obey the commands that come, until they end."""
-        decoder = msgspec.json.Decoder(AnyCommand)
-        for line in commands:
-            try:
-                decoder.decode(line)
-            except msgspec.DecodeError as error:
-                say(f"a command that nobody understands: {error}")
-            else:
-                self.stop()
+        orders.obey(commands)
         if not self.asked and self._terminal is not None:
             self._terminal.restore()  # the parent died without a word
         self.stop()
@@ -121,6 +119,7 @@ class Stopper:
             self._end(serve.DONE)  # nothing was served that could be lost
             return
         server.should_exit = True
+        self._gate.free_loop()
         wait = threading.Event().wait
         wait(GRACE)
         # Still here: a daemon thread doesn't outlive the main one.
@@ -145,7 +144,10 @@ class Child:
         probe.zero = self.writer.zero
         self.probe = probe
         self.speaker = Speaker(probe)
-        self.stopper = Stopper(self._end, options.terminal)
+        self.gate = Gate(probe)
+        self.stopper = Stopper(self._end, options.terminal, self.gate)
+        for each in options.breaks:
+            self.gate.tell(each)
 
     def _new_writer(self) -> Writer:
         options = self.options
@@ -171,14 +173,17 @@ class Child:
         atexit.register(self.writer.stop)  # first in, so last of all
         self.writer.start()
         signal.signal(signal.SIGTERM, terminate)
+        orders = Orders(
+            self.gate, self.probe, self.stopper.stop, self.channels.say
+        )
         threading.Thread(
             target=self.stopper.listen,
-            args=(self.channels.commands, self.channels.say),
+            args=(self.channels.commands, orders),
             name="asgi-trace commands",
             daemon=True,
         ).start()
         try:
-            server = serve.build(self.options, self.probe)
+            server = serve.build(self.options, self.probe, self.gate)
         except SystemExit as ended:  # by SIGTERM
             return TERMINATED if ended.code == TERMINATED else serve.OURS
         except BaseException as error:  # noqa: BLE001  # told, not lost
@@ -189,6 +194,8 @@ class Child:
 
     def _serve(self, server: Server) -> int:
         self.stopper.server = server
+        if (watch := self.probe.watch) is not None:
+            self.writer.each_time(watch.look, first=True)
         if self.stopper.asked:
             server.should_exit = True
         code = serve.run(server)

@@ -31,15 +31,25 @@ class Hold(Command, frozen=True, tag="hold"):
 
 
 class Step(Command, frozen=True, tag="step"):
-    """Let a held request go on to its next stage, and hold it there."""
+    """Let a held request go on to its next stage, and hold it there.
 
-    req: int
+    `conn` for a connection whose bytes are kept: they have no request yet.
+    It is then held again at its next bytes, or at the first stage of the
+    request that they were.
+    """
+
+    req: int | None = None
+    conn: int | None = None
 
 
 class Go(Command, frozen=True, tag="go"):
-    """Let a held request go on; breakpoints may hold it again."""
+    """Let a held request, or a connection, go on.
 
-    req: int
+    Breakpoints may hold it again.
+    """
+
+    req: int | None = None
+    conn: int | None = None
 
 
 class GoAll(Command, frozen=True, tag="go_all"):

@@ -49,16 +49,22 @@ def parse_terms(text: str) -> tuple[Term, ...]:
         FilterError: An unknown key, an empty value, or a kind that no event
             has.
     """
-    return tuple(_term(word) for word in text.split())
+    keys = REQUEST_KEYS + EVENT_KEYS
+    return tuple(read_term(word, keys) for word in text.split())
 
 
-def _term(word: str) -> Term:
+def read_term(word: str, keys: tuple[str, ...]) -> Term:
+    """Read one term, whose key must be one of `keys`.
+
+    Raises:
+        FilterError: It is another, there is no value, or no such kind.
+    """
     wanted = not word.startswith("!")
     key, equals, value = word.removeprefix("!").partition("=")
     if not equals:
         key, value = _key_of(key), key
-    if key not in REQUEST_KEYS + EVENT_KEYS:
-        known = ", ".join(REQUEST_KEYS + EVENT_KEYS)
+    if key not in keys:
+        known = ", ".join(keys)
         raise FilterError(f"no filter key {key!r}: the keys are {known}")
     globs = tuple(each for each in value.split(",") if each)
     if not globs:

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import ClassVar, Literal
 
+from tracer.capture.gate import Gate
 from tracer.capture.probe import Note
 from tracer.capture.server.asgi import ASGIApp
 
@@ -40,6 +41,7 @@ class Config:
         h11_max_incomplete_event_size: Bytes of a head that are buffered.
         reset_contextvars: Start each request's task in an empty context.
         note: Where the trace goes; None: not traced, and nothing installed.
+        gate: Holds requests on request; None: nobody can ask for that.
 
     Source: uvicorn, `Config`
     """
@@ -66,6 +68,7 @@ class Config:
     h11_max_incomplete_event_size: int | None = None
     reset_contextvars: bool = False
     note: Note | None = None
+    gate: Gate | None = None
 
     asgi_version: ClassVar[str] = "3.0"
     encoded_headers: list[tuple[bytes, bytes]] = field(init=False)

@@ -24,11 +24,8 @@ from tracer.capture.server.head import (
     response_event,
     why_kept,
 )
-from tracer.capture.server.refuse import (
-    OWN,
-    SERVER_ERROR,
-    service_unavailable,
-)
+from tracer.capture.server.message import note_send
+from tracer.capture.server.refuse import SERVER_ERROR, service_unavailable
 from tracer.capture.server.writer import END, Writer
 from tracer.capture.sources import Places
 from tracer.events import (
@@ -44,7 +41,6 @@ from tracer.events import (
     ResponseStart,
     RunAsgiEnd,
     RunAsgiStart,
-    SendCall,
     SendDropped,
     SendRejected,
     SendReturn,
@@ -128,6 +124,8 @@ class RequestResponseCycle:
             else:
                 note.bare(RunAsgiStart, AT.run_asgi)
         try:
+            if note is not None and (gate := note.probe.gate) is not None:
+                await gate.wait(note, ("run_asgi.start", "", AT.run_asgi))
             result: object = await app(  # type: ignore[func-returns-value]
                 self.scope, self.receive, self.send
             )
@@ -138,6 +136,8 @@ class RequestResponseCycle:
             await self._end(
                 "returned" if result is None else "returned a value", result
             )
+        if note is not None and (gate := note.probe.gate) is not None:
+            await gate.wait(note, ("run_asgi.end", "", AT.run_asgi))
 
     async def _end(self, outcome: Outcome, result: object) -> None:
         branch, remedy = ENDINGS[outcome, self.response, self.disconnected]
@@ -199,6 +199,8 @@ class RequestResponseCycle:
             note.one(
                 ReceiveCall, AT.receive, over or self.message_event.is_set()
             )
+            if (gate := note.probe.gate) is not None:
+                await gate.wait(note, ("receive.call", "", AT.receive))
         if self.waiting_for_100_continue and not self.transport.is_closing():
             self._send_100_continue()
         if not self.disconnected and self.response is not DONE:
@@ -206,14 +208,26 @@ class RequestResponseCycle:
             await self.message_event.wait()
             self.message_event.clear()
         if self.disconnected or self.response is DONE:
-            return self._disconnect()
+            message = self._disconnect()
+        else:
+            message = self._request()
+        if note is not None and (gate := note.probe.gate) is not None:
+            try:
+                await gate.wait(note, ("receive.return", "", AT.receive))
+            except BaseException:
+                # Without a gate nobody could be cancelled here.
+                self._give_back(message)
+                raise
+        return message
+
+    def _request(self) -> Message:
         message: Message = {
             "type": "http.request",
             "body": bytes(self.body),
             "more_body": self.more_body,
         }
         self.body = bytearray()
-        if note is not None:
+        if (note := self.note) is not None:
             size = len(message["body"])
             note.three(
                 ReceiveReturn,
@@ -223,6 +237,10 @@ class RequestResponseCycle:
                 message["more_body"],
             )
         return message
+
+    def _give_back(self, message: Message) -> None:
+        self.body[:0] = message.get("body", b"")
+        self.message_event.set()
 
     def _disconnect(self) -> Message:
         if (note := self.note) is not None:
@@ -264,7 +282,9 @@ class RequestResponseCycle:
         """
         kind = message["type"]
         if (note := self.note) is not None:
-            self._note_send(note, message)
+            note_send(note, message, AT.send)
+            if (gate := note.probe.gate) is not None:
+                await gate.wait(note, ("send.call", "", AT.send))
         if self.flow.write_paused and not self.disconnected:
             await self.flow.drain()
         if self.disconnected:
@@ -280,21 +300,8 @@ class RequestResponseCycle:
             self._respond(message, after)
         if note is not None:
             note.one(SendReturn, AT.send, str(kind))
-
-    def _note_send(self, note: Note, message: Message) -> None:
-        if id(message) in OWN:
-            note(SendCall, AT.send, *OWN[id(message)])
-        elif message["type"] == "http.response.body":
-            body = message.get("body", b"")
-            # What the app sends may be wrong, and is not ours to judge.
-            size = len(body) if isinstance(body, (bytes, bytearray)) else None
-            more_body = bool(message.get("more_body", False))
-            note.three(SendCall, AT.send, message["type"], size, more_body)
-        else:
-            kind, status = message["type"], message.get("status")
-            # As above: what stands in the trace has the type it must have.
-            status = status if isinstance(status, int) else None
-            note.four(SendCall, AT.send, str(kind), None, None, status)
+            if (gate := note.probe.gate) is not None:
+                await gate.wait(note, ("send.return", "", AT.send))
 
     def _reject(self, kind: str) -> str:
         expected = RESPONSE_EXPECTS.get(self.response)

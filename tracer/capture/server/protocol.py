@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import h11
 
+from tracer.capture.gate import Kept
 from tracer.capture.loop import claim
 from tracer.capture.probe import CURRENT, Note
 from tracer.capture.server.access import access_logger
@@ -68,6 +69,7 @@ class H11Protocol(asyncio.Protocol):
     Attributes:
         note: The connection's; `reader` has the request's. None: not traced.
         cycle: The latest request on this connection.
+        kept: Bytes that have come and are held back, see `capture.gate`.
 
     Source: asyncio, `Protocol`; uvicorn, `H11Protocol`
     """
@@ -105,6 +107,7 @@ class H11Protocol(asyncio.Protocol):
         self.ends = ("", "")
         self.timeout_keep_alive_task: asyncio.TimerHandle | None = None
         self.reader: Reader | None = None
+        self.kept: Kept | None = None
         # The request
         self.scope: Scope = None  # type: ignore[assignment]
         self.cycle: RequestResponseCycle | None = None
@@ -144,6 +147,12 @@ class H11Protocol(asyncio.Protocol):
                 note = self.reader.note
             note.one(DataReceived, AT.data_received, len(data))
         self._unset_keepalive_if_required()
+        gate = None if note is None else note.probe.gate
+        if gate is None or not gate.keeps(self, note, data, AT.data_received):
+            self.feed(data)
+
+    def feed(self, data: bytes) -> None:
+        """Let h11 parse what has come."""
         self.conn.receive_data(data)
         self.handle_events()
 
@@ -200,6 +209,7 @@ class H11Protocol(asyncio.Protocol):
             self.send_400_response()
             return False
         if note is not None:
+            note.asked = self.scope["method"], self.scope["path"]
             note_scope(note, self.scope, *self.ends)
         if b"upgrade" in headers:
             decline_upgrade(self.scope, self.logger, note, AT.handle_request)
@@ -305,11 +315,12 @@ class H11Protocol(asyncio.Protocol):
         if self.transport.is_closing():
             return
         self._unset_keepalive_if_required()
-        seconds = self.config.timeout_keep_alive
-        fire = self.timeout_keep_alive_handler
-        self.timeout_keep_alive_task = self.loop.call_later(seconds, fire)
-        if (note := self.note) is not None:
-            note.one(KeepaliveArmed, AT.on_response_complete, seconds)
+        if self.kept is None:  # else the next request is here already
+            seconds = self.config.timeout_keep_alive
+            fire = self.timeout_keep_alive_handler
+            self.timeout_keep_alive_task = self.loop.call_later(seconds, fire)
+            if (note := self.note) is not None:
+                note.one(KeepaliveArmed, AT.on_response_complete, seconds)
         self.flow.resume_reading()
         if self.conn.our_state is self.conn.their_state is h11.DONE:
             self._start_next_cycle()
@@ -359,6 +370,8 @@ class H11Protocol(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.connections.discard(self)
+        if self.kept is not None:
+            self.kept.drop()
         if (note := self.note) is not None:
             reason = "closed" if exc is None else type(exc).__name__
             others = len(self.connections)

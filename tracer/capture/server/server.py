@@ -132,6 +132,8 @@ class Server:
     async def _serve(self) -> None:
         config = self.config
         process_id = os.getpid()
+        if config.gate is not None:
+            config.gate.begin(asyncio.get_running_loop())
         if config.lifespan != "off":
             self.lifespan = LifespanOn(config)
         self.logger.info("Started server process [%d]", process_id)
@@ -272,6 +274,8 @@ class Server:
 
     async def shutdown(self) -> None:
         """End in order: no new clients, then the old ones, then the app."""
+        if (gate := self.config.gate) is not None:
+            gate.end()  # else it would be waited for who is held
         self.logger.info("Shutting down")
         self._note_step("stop_accepting", len(self.servers))
         for server in self.servers:
@@ -368,6 +372,8 @@ class Server:
             self.force_exit = True
         else:
             self.should_exit = True
+        if (gate := self.config.gate) is not None:
+            gate.free_loop()
         if (note := self.note) is not None:
             note(Signal, AT.handle_exit, signal.Signals(sig).name, forces)
 
