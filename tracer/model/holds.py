@@ -224,14 +224,23 @@ def held_at(
         The hold under way there, and the release that ended it later, if it
         has come; None: nothing held it there.
     """
+    gone: set[int | None] = set()
     for at in range(index, -1, -1):
         match story[at]:
-            case Released():
-                return None
+            case Released() as record:
+                gone.add(record.task)
+            case Held() as held if held.task not in gone:
+                return held, _end_of(held, story, index + 1)
             case Held() as held:
-                later = story[index + 1 :]
-                ends = (each for each in later if isinstance(each, Released))
-                return held, next(ends, None)
+                gone.remove(held.task)  # it was held there, and is not here
             case _:
                 pass
+    return None
+
+
+def _end_of(held: Held, story: Sequence[Record], start: int) -> Released | None:
+    for at in range(start, len(story)):
+        record = story[at]
+        if isinstance(record, Released) and record.task == held.task:
+            return record
     return None

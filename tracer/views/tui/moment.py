@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tracer.events import Held, Released
 from tracer.events.log import Record
 from tracer.model.playback import Score, travelled
 from tracer.model.requests import Request
@@ -26,6 +27,9 @@ class Moment:
         clock: Seconds of playback.
         still: The token jumps from stop to stop: paused steps, or reduced
             motion.
+        held: The hold in which the request stands at the lit event, and its
+            end, if that has come; None: nothing holds it there.
+        now: `t` of this look where the server runs, else of the lit event.
     """
 
     trace: Trace
@@ -35,6 +39,8 @@ class Moment:
     index: int = -1
     clock: float = 0.0
     still: bool = False
+    held: tuple[Held, Released | None] | None = None
+    now: int = 0
 
     @property
     def record(self) -> Record | None:
@@ -50,6 +56,15 @@ class Moment:
     def played(self) -> Sequence[Record]:
         """The events up to the one that is lit."""
         return self.story[: self.index + 1]
+
+    @property
+    def held_for(self) -> float:
+        """Seconds of that hold: all of them where its end is known."""
+        if self.held is None:
+            return 0.0
+        held, end = self.held
+        ns = self.now - held.t if end is None else end.ns
+        return max(0, ns) / 1_000_000_000
 
     def token(self) -> tuple[Stop, Stop, float]:
         """From which stop to which the token moves, and how far it is."""

@@ -5,7 +5,10 @@ says how much time has passed.
 """
 
 from dataclasses import dataclass
+from enum import Enum
 
+from tracer.events import Held, Released
+from tracer.model.holds import held_at
 from tracer.model.playback import Score, Scorer, beat_at
 from tracer.model.requests import OVER
 from tracer.model.trace import Trace
@@ -18,8 +21,23 @@ PATIENCE = 4.0
 """Seconds to wait at the last event of a request that doesn't end."""
 QUEUE = 3
 """Requests that wait to be shown; of more than these only the newest is."""
+BEHIND = 0.35
+"""Seconds of playback that one who is held is shown late, at most."""
 SETTLED = 0.99
 """Part of a beat's dwell after which its token has arrived."""
+
+
+class Edge(Enum):
+    """How the playhead meets what has only just happened.
+
+    NONE: it comes to it in its own time. KEPT: the request is held and
+    stepped, so it is always at the newest event. LEFT: it was let go; the
+    playback passes over the time that it stood, and goes on as ever.
+    """
+
+    NONE = "none"
+    KEPT = "kept"
+    LEFT = "left"
 
 
 @dataclass(slots=True)
@@ -35,6 +53,8 @@ class Player:
         playing: Whether time moves the playhead.
         follow: Whether the next request comes by itself.
         passed: How many were passed over before this one.
+        edge: How it meets what has only just happened.
+        now: `t` of the present, as whoever owns the clock knows it.
     """
 
     trace: Trace
@@ -46,10 +66,14 @@ class Player:
     follow: bool = True
     passed: int = 0
     speed: float = 1.0
+    edge: Edge = Edge.NONE
+    now: int = 0
     _score: Score | None = None
     _scorer: Scorer | None = None
     _scored: int = -1
     _rested: float = 0.0
+    _held: tuple[Held, Released | None] | None = None
+    _held_at: tuple[int, int, int] = (0, -1, 0)
 
     # What time does
 
@@ -60,14 +84,16 @@ class Player:
         self._rescore()
         if not self.playing:
             return
+        speed = self.speed if self.edge is Edge.NONE else max(self.speed, 1.0)
         end = self.seconds
         before = self.clock
-        self.clock = min(end, before + seconds * self.speed)
+        self.clock = min(end, before + seconds * speed)
         if self.clock < end:
             self._rested = 0.0
             return
-        self._rested += seconds - (self.clock - before) / self.speed
-        if self.follow and self._rested >= self._rest():
+        self._rested += seconds - (self.clock - before) / speed
+        is_held = self.trace.holds.of(self.number) is not None
+        if self.follow and not is_held and self._rested >= self._rest():
             self._next()
 
     def _rest(self) -> float:
@@ -100,6 +126,7 @@ class Player:
         self.number, self.clock, self.passed = number, 0.0, 0
         self._scorer = self._score = None
         self._scored, self._rested = -1, 0.0
+        self.edge = Edge.NONE
         self._rescore()
 
     def _rescore(self) -> None:
@@ -107,13 +134,27 @@ class Player:
         story = self.trace.story(number)
         if len(story) == self._scored:
             return
-        self._scored = len(story)
+        known, self._scored = self._scored, len(story)
         start = self.trace.start_of(number)
         if start is None:
             self._scorer = self._score = None
             return
         self._scorer = self._scorer or Scorer(start)
         self._score = self._scorer.score(story)
+        self._keep_up(known)
+
+    def _keep_up(self, known: int) -> None:
+        """Come to the newest event, if that is what is wanted."""
+        assert self._score is not None
+        beats = self._score.beats
+        if self.edge is Edge.NONE or not 0 <= known < len(beats):
+            return
+        # The time for which it stood has been seen: it stood here, too.
+        self.clock = max(self.clock, beats[known].start)
+        if self.edge is Edge.KEPT:
+            self.clock = max(self.clock, self.seconds - BEHIND)
+        else:
+            self.edge = Edge.NONE
 
     # What the user does
 
@@ -123,8 +164,22 @@ class Player:
         self.follow = False
         self.playing = True
 
+    def stand(self, number: int) -> None:
+        """Show a request that is held where it stands, and stay there."""
+        if number != self.number:
+            self._show(number)
+        self._rescore()
+        self.clock = max(self.clock, self.seconds - BEHIND)
+        self.edge, self.playing = Edge.KEPT, True
+
+    def let_go(self) -> None:
+        """The request goes on: play what comes at its own pace."""
+        if self.edge is Edge.KEPT:
+            self.edge = Edge.LEFT
+
     def freeze(self) -> None:
         """Stop the playhead, or go on; at the end, from the beginning."""
+        self.edge = Edge.NONE
         self.playing = not self.playing
         if not self.playing:
             self.follow = False
@@ -134,15 +189,19 @@ class Player:
     def go(self, index: int) -> None:
         """Freeze at an event."""
         beats = self._score.beats if self._score else ()
-        self.playing = self.follow = False
+        self._stop()
         if beats:
             beat = beats[min(max(index, 0), len(beats) - 1)]
             self.clock = beat.start + beat.dwell * SETTLED
 
     def scrub(self, seconds: float) -> None:
         """Freeze, and move the playhead by so much playback."""
-        self.playing = self.follow = False
+        self._stop()
         self.clock = min(max(self.clock + seconds, 0.0), self.seconds)
+
+    def _stop(self) -> None:
+        self.playing = self.follow = False
+        self.edge = Edge.NONE
 
     def faster(self, steps: int) -> None:
         """Change the speed by one step, up or down."""
@@ -171,12 +230,25 @@ class Player:
         number = self.number or 0
         story = self.trace.story(number)
         played = self._score
+        index = beat_at(played, self.clock) if played and story else -1
         return Moment(
             self.trace,
             self.trace.requests.get(number) if self.number else None,
             story,
             played,
-            beat_at(played, self.clock) if played and story else -1,
+            index,
             self.clock,
             self.still,
+            self._hold_at(number, index),
+            self.now if self.live else (story[index].t if index >= 0 else 0),
         )
+
+    def _hold_at(
+        self, number: int, index: int
+    ) -> tuple[Held, Released | None] | None:
+        """The hold at an event; looked for when something may have changed."""
+        story = self.trace.story(number)
+        if (number, index, len(story)) != self._held_at:
+            self._held_at = number, index, len(story)
+            self._held = held_at(story, index)
+        return self._held
