@@ -14,6 +14,7 @@ from tracer.model import connections, holds, requests, server
 from tracer.model.connections import Connection
 from tracer.model.findings import RULED, Finding, findings_in
 from tracer.model.holds import HOLDING, Holds
+from tracer.model.lanes import Lanes
 from tracer.model.placing import Placed, Placing
 from tracer.model.requests import OVER, Request
 from tracer.model.safe import SafeStr, door, safe_lines
@@ -70,6 +71,7 @@ class Trace:
         sources: By id.
         findings: In order of their proofs.
         holds: Who is held still now, and the breakpoints.
+        lanes: The loop, its tasks and the worker threads, on one clock.
         output: The newest lines that the app printed or logged.
         layers: The app's middleware stack, outermost first.
         count: Records so far.
@@ -85,6 +87,7 @@ class Trace:
     sources: dict[int, SourcePlace] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     holds: Holds = field(default_factory=Holds)
+    lanes: Lanes = field(default_factory=Lanes)
     output: deque[OutputLine] = field(
         default_factory=lambda: deque(maxlen=OUTPUT)
     )
@@ -127,6 +130,7 @@ class Trace:
             record = door(raw)
             self.count += 1
             self.last = max(self.last, record.t)
+            self.lanes.take(record)
             req = None
             for req, own in self._placing.place(record, self.requests):
                 if own:
@@ -170,6 +174,7 @@ class Trace:
             connections=dict(self.connections),
             sources=dict(self.sources),
             findings=list(self.findings),
+            lanes=self.lanes.copy(),
             output=deque(self.output, maxlen=OUTPUT),
             found=Counter(self.found),
             _stories={key: list(each) for key, each in self._stories.items()},
