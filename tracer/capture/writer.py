@@ -80,9 +80,16 @@ class Writer:
         """Begin to write. Events that came before are kept."""
         self._thread.start()
 
-    def each_time(self, settle: Callable[[], object]) -> None:
-        """Call this before each look at the list, from the writer's thread."""
-        self._settle.append(settle)
+    def each_time(
+        self, settle: Callable[[], object], *, first: bool = False
+    ) -> None:
+        """Call this before each look at the list, from the writer's thread.
+
+        Args:
+            settle: What to call; it raises nothing.
+            first: Before all others that are to be called.
+        """
+        self._settle.insert(0 if first else len(self._settle), settle)
 
     def flush(self) -> None:
         """Hand all events that are there by now to the outlets."""

@@ -93,7 +93,9 @@ class LoopBlocked(LoopEvent, tag="loop.blocked", frozen=True, gc=False):
 
     Nobody else can run meanwhile. It is said once while it lasts, by a thread
     that watches (`over` is false), and once at its end, with the whole time.
-    `since` is when the turn's callbacks began.
+    `since` is when the turn's callbacks began. Time in which the whole process
+    did not run (stopped, or the machine asleep) blames nobody: the watch
+    begins anew after it.
 
     Source: asyncio, `loop.slow_callback_duration`
     """
@@ -112,4 +114,10 @@ class LoopBlocked(LoopEvent, tag="loop.blocked", frozen=True, gc=False):
     """Line of the culprit, in the file that `where` names."""
     held_gil: bool = False
     """The watching thread could not run either: C code that keeps the
-    interpreter to itself. Then nothing was said while it lasted."""
+    interpreter to itself. Then nothing was said while it lasted, and the
+    culprit is where the code stood as the interpreter was let go: at the call
+    that had kept it or, after an operator (`3 ** 9999999`), the next call."""
+    ran: int | None = None
+    """Nanoseconds that the step of the culprit's task had run when it was
+    seen. Much less than `ns`: many short ones have filled the turn, and this
+    is one of them. None in a plain callback."""

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 import tracer
+from tracer.capture.fault import _faults
 from tracer.capture.frameworks import uninstrument
-from tracer.capture.frameworks.trail import _faults
 from tracer.events import Event
 
 with warnings.catch_warnings():

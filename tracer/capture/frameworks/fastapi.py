@@ -14,6 +14,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
+from tracer.capture.fault import fault
 from tracer.capture.frameworks.look import attributes, name_of
 from tracer.capture.frameworks.patch import (
     STANDS_FOR,
@@ -23,7 +24,7 @@ from tracer.capture.frameworks.patch import (
     wrap,
 )
 from tracer.capture.frameworks.stages import EndpointStage
-from tracer.capture.frameworks.trail import fault, raised
+from tracer.capture.frameworks.trail import raised
 from tracer.capture.probe import CURRENT, Note
 from tracer.capture.sources import place
 from tracer.events import DependencyEnter, DependencyExit

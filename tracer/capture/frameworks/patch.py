@@ -11,8 +11,9 @@ from collections.abc import Callable
 from types import FunctionType, MethodType
 from typing import Any, ClassVar
 
+from tracer.capture.fault import fault
 from tracer.capture.frameworks.look import Memo, unpartial
-from tracer.capture.frameworks.trail import fault, raised
+from tracer.capture.frameworks.trail import raised
 from tracer.capture.probe import CURRENT, Note
 from tracer.capture.sources import place
 

@@ -21,6 +21,7 @@ from starlette.routing import (
 )
 
 from tracer.capture import redact
+from tracer.capture.fault import fault
 from tracer.capture.frameworks.calls import watch_call
 from tracer.capture.frameworks.endpoints import watch_endpoint
 from tracer.capture.frameworks.look import (
@@ -46,7 +47,6 @@ from tracer.capture.frameworks.stages import (
 from tracer.capture.frameworks.trail import (
     Scope,
     Trail,
-    fault,
     raised,
     trail_of,
 )

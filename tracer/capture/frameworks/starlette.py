@@ -15,6 +15,7 @@ from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.routing import Host, Mount, Route, Router, WebSocketRoute
 
+from tracer.capture.fault import fault
 from tracer.capture.frameworks import fastapi, routes
 from tracer.capture.frameworks.look import (
     Memo,
@@ -41,7 +42,7 @@ from tracer.capture.frameworks.stages import (
     watch_responses,
 )
 from tracer.capture.frameworks.threads import watch_threads
-from tracer.capture.frameworks.trail import begin, fault
+from tracer.capture.frameworks.trail import begin
 from tracer.capture.probe import CURRENT, Note
 from tracer.events import StackBuilt
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import anyio.to_thread
 
+from tracer.capture.fault import fault
 from tracer.capture.frameworks.look import name_of, unpartial
 from tracer.capture.frameworks.patch import STANDS_FOR, replace
-from tracer.capture.frameworks.trail import fault
 from tracer.capture.probe import CURRENT, Note, WorkerNote
 from tracer.capture.sources import place
 from tracer.events import ThreadEnd, ThreadQueued, ThreadStart

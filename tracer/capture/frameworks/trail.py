@@ -4,8 +4,6 @@ It hangs on the request's note, so that whoever may speak for the request
 finds it, in child tasks and worker threads too.
 """
 
-import logging
-import sys
 from collections.abc import MutableMapping
 from typing import Any
 
@@ -91,22 +89,3 @@ def begin(note: Note, scope: Scope) -> None:
     """Remember that the request has entered its app with this scope."""
     if note.trail is None:
         note.trail = Trail(scope)
-
-
-log = logging.getLogger("asgi_trace")
-
-_faults: set[tuple[type | None, int]] = set()
-
-
-def fault() -> None:
-    """Log an exception of our own, the first time it comes.
-
-    It is caught where it would else reach the app.
-    """
-    kind, _, trace = sys.exc_info()
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    found = kind, 0 if trace is None else trace.tb_lineno
-    if found not in _faults:
-        _faults.add(found)
-        log.exception("asgi-trace failed; the app goes on, events are missing")

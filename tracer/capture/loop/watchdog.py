@@ -5,14 +5,15 @@ when that is too long ago and looks at the frames of the loop's thread. It
 knows nothing of requests but the note of the task whose step it finds.
 """
 
-import contextlib
 import sys
 import threading
 import time
+from collections.abc import Callable
 from time import monotonic_ns
 from types import CodeType, FrameType
 from typing import NamedTuple
 
+from tracer.capture.fault import fault
 from tracer.capture.probe import Probe
 from tracer.capture.sources import file_of, owner_of, place, snapshot_of
 from tracer.capture.sources import snapshot as read
@@ -32,9 +33,8 @@ LONGEST = 80
 DEEPEST = 40
 """Frames of a stack that are kept, the innermost."""
 
-DEBUGGERS = frozenset({"bdb", "pdb", "pydevd", "_pydevd_frame", "gate"})
-"""Files in which somebody holds the loop on purpose: a debugger's, and our
-own gate's."""
+DEBUGGERS = frozenset({"bdb", "pdb", "pydevd", "_pydevd_frame"})
+"""Files of debuggers: who stands in one holds the loop on purpose."""
 
 Frames = tuple[tuple[CodeType, int], ...]
 """Code and line of each frame, the innermost first."""
@@ -54,6 +54,7 @@ class Sight(NamedTuple):
     task: int | None
     where: int | None
     turn: int | None
+    ran: int | None
 
 
 class Watchdog:
@@ -71,6 +72,7 @@ class Watchdog:
         self._probe = probe
         self._text = text
         self._stopped = threading.Event()
+        self._looking = threading.Lock()
         self._watched = 0
         self._clock: int = time.CLOCK_MONOTONIC
         # When the thread meant to wake, and what the loop's thread had used
@@ -87,8 +89,12 @@ class Watchdog:
         self._watched = threading.get_ident()
         self._clock = _processor_clock(self._watched)
         self._due = monotonic_ns() + self.limit
+        self._stopped = threading.Event()
         threading.Thread(
-            target=self._run, name="asgi-trace watchdog", daemon=True
+            target=self._run,
+            args=(self._stopped.wait,),
+            name="asgi-trace watchdog",
+            daemon=True,
         ).start()
 
     def stop(self) -> None:
@@ -96,36 +102,46 @@ class Watchdog:
         self.left_at = 0
         self._stopped.set()
 
-    def _run(self) -> None:
-        wait = self._stopped.wait
+    def _run(self, stopped: Callable[[float], bool]) -> None:
         while True:
             self._used = time.clock_gettime_ns(self._clock)
-            if wait(max(self._due - monotonic_ns(), 0) / 1e9):
+            if stopped(max(self._due - monotonic_ns(), 0) / 1e9):
                 return
-            # An exception here would end a thread of the app's process with
-            # a traceback of ours; the next look may go better.
-            with contextlib.suppress(Exception):
-                self._look()
+            self.look()
+
+    def look(self) -> None:
+        """Judge the turn that runs. Never raises, never waits.
+
+        Any thread of ours that wakes may call it: when C code lets go of the
+        interpreter, whoever waited for it longest sees where that was.
+        """
+        if not self._looking.acquire(blocking=False):
+            return
+        try:
+            self._look()
+        except Exception:  # noqa: BLE001 - it may go better next time
+            fault()
+        finally:
+            self._looking.release()
 
     def _look(self) -> None:
-        """Wake, judge the turn that runs, and choose when to wake again."""
         left, now, limit = self.left_at, monotonic_ns(), self.limit
+        since = max(left, self._fresh)
+        blocked = (
+            left != 0
+            and now - since >= limit
+            and left not in (self._told, self._excused)
+        )
+        # At once: the next bytecode may belong to another thread.
+        frames = self._frames(left) if blocked else None
         late = now - self._due > LATE
         held_gil = late and self._computed(now)
-        self._due = now + limit
-        if left == 0 or left in (self._told, self._excused):
-            return
+        self._due = (since if left and now - since < limit else now) + limit
         if late and not held_gil:
             # Nobody ran: the process was stopped, or the machine slept. From
             # what happened meanwhile nobody can be accused.
             self._fresh = now
-            return
-        since = max(left, self._fresh)
-        if now - since < limit:
-            self._due = since + limit
-            return
-        frames = self._frames(left)
-        if frames is not None:
+        elif frames is not None:
             self._accuse(left, since, now, frames, held_gil=held_gil)
 
     def _computed(self, now: int) -> bool:
@@ -145,8 +161,7 @@ class Watchdog:
         # Without that frame the loop doesn't run: it was stopped.
         if frame is None or self.left_at != left:
             return None
-        names = {_stem(code) for code, _ in found}
-        if not names.isdisjoint(DEBUGGERS):
+        if any(_on_purpose(code) for code, _ in found):
             self._excused = left
             return None
         return tuple(found)
@@ -158,6 +173,7 @@ class Watchdog:
         code, line = culprit_of(frames)
         step = self._probe.step
         note = getattr(step, "note", None)
+        began = getattr(step, "since", None)
         before = self._sight
         sight = self._sight = Sight(
             left,
@@ -170,6 +186,7 @@ class Watchdog:
             self._probe.task,
             place(code),
             self._probe.turn,
+            None if began is None else now - began,
         )
         # A call that kept the interpreter to itself is over by now: wait
         # whether the turn goes on.
@@ -210,6 +227,7 @@ class Watchdog:
                 sight.stack,
                 sight.line,
                 sight.held_gil,
+                sight.ran,
                 t=now - zero,
                 turn=sight.turn,
                 thread="loop" if over else "watchdog",
@@ -221,7 +239,7 @@ class Watchdog:
         )
 
 
-_UNSEEN = Sight(0, "", (), None, False, None, None, None, None, None)
+_UNSEEN = Sight(0, "", (), None, False, None, None, None, None, None, None)
 """The turn was over before anybody could look."""
 
 
@@ -279,5 +297,9 @@ def _is_lens(code: CodeType) -> bool:
     )
 
 
-def _stem(code: CodeType) -> str:
-    return code.co_filename.rpartition("/")[2].removesuffix(".py")
+def _on_purpose(code: CodeType) -> bool:
+    """Say whether this is a debugger, or our gate that holds the whole loop."""
+    stem = code.co_filename.rpartition("/")[2].removesuffix(".py")
+    if stem == "gate":
+        return owner_of(code) == "ours"
+    return stem in DEBUGGERS and owner_of(code) != "app"
