@@ -1,7 +1,9 @@
 """The scripted client: a process of its own that sends what a script says.
 
-Read `script` (what a step is), then `connection` (one connection, framed by
-h11), then `play` (the steps, done one after the other), then `__main__`.
+Read `script` (what a step is) and `scenario` (scripts with parameters), then
+`frame` (a step's bytes), `answers` (what comes back), `connection` (a socket
+between the two), `waiting` (several at once), `play` (the steps, done one
+after the other), and `__main__`. `address` says who may be sent to.
 It knows nothing of the server that it talks to.
 """
 

@@ -1,52 +1,98 @@
 """The client's command line: `python -m tracer.client --url URL`."""
 
 import argparse
-import ipaddress
 import os
 import signal
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import h11
 
 from tracer.client import demo_app_dir
-from tracer.client.connection import Answer
-from tracer.client.play import Player, ServerGoneError
-from tracer.client.script import ScriptError, load
+from tracer.client.address import Place, resolve
+from tracer.client.answers import Answer
+from tracer.client.play import FOREVER, Player, ServerGoneError
+from tracer.client.scenario import Parameters, clean_target, find
+from tracer.client.script import AnyStep, ScriptError, load
+from tracer.client.waiting import TookTooLongError
+from tracer.events.client import ClientEvent
+from tracer.events.log import encode
 
 GONE, USAGE = 1, 2
 
 
+class Speaker:
+    """Writes to standard output: events, answers, or nothing.
+
+    What is written while the client is busy waits in a list until it is
+    idle: no reader of ours can hold it up between two bytes.
+    """
+
+    def __init__(self, *, events: bool, answers: bool) -> None:
+        self._events = events
+        self._answers = answers
+        self._said: list[bytes] = []
+
+    def event(self, event: ClientEvent) -> None:
+        if self._events:
+            self._said.append(encode([event]))
+
+    def answer(self, answer: Answer) -> None:
+        if self._answers and answer.final:
+            said = (answer.method, answer.target, answer.status, answer.n)
+            line = "{} {} {} {} bytes\n".format(*said)
+            self._said.append(line.encode())
+
+    def nonsense(self, data: bytes) -> None:
+        """The event of its end tells it."""
+
+    def settle(self) -> None:
+        if self._said:
+            sys.stdout.buffer.write(b"".join(self._said))
+            sys.stdout.buffer.flush()
+            self._said.clear()
+
+
 def main(arguments: list[str] | None = None) -> int:
-    """Play a script against a server on this machine.
+    """Play a script against a server, on this machine if not told otherwise.
 
     Returns:
-        0 when each step was taken, 1 when no server answered (any more),
-        2 for wrong usage.
+        0 when each step was taken, 1 when no server answered (any more) or
+        it took too long, 2 for wrong usage.
     """
     options = _parser().parse_args(arguments)
     try:
-        address = loopback(options.url)
-        steps = load(options.script, options.name)
-    except (ValueError, ScriptError) as error:
+        place = resolve(options.url, anywhere=options.anywhere)
+        steps = _steps(options, place)
+    except ScriptError as error:
         return _say_error(error, USAGE)
     if options.until_eof:
         threading.Thread(target=_end_with_input, daemon=True).start()
     player = Player(
-        address,
+        place,
+        Speaker(events=options.events, answers=options.verbose),
         unit=options.pace,
         patience=options.patience,
-        say=_say_answer if options.verbose else lambda _: None,
+        timeout=options.timeout,
+        scenario=options.scenario or options.name,
     )
     try:
         player.repeat(steps, options.rounds)
-    except ServerGoneError as error:
+    except (ServerGoneError, TookTooLongError) as error:
         return _say_error(error, GONE)
     except h11.LocalProtocolError as error:
         return _say_error(f"the script has a bad request: {error}", USAGE)
     return 0
+
+
+def _steps(options: argparse.Namespace, place: Place) -> Sequence[AnyStep]:
+    if options.scenario is None:
+        return load(options.script, options.name)
+    target = clean_target(options.target or place.target)
+    chosen = Parameters(count=options.count)
+    return find(options.scenario).play(target, place.name, chosen)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -56,27 +102,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--url", required=True, help="http://127.0.0.1:PORT")
-    add(
-        "--pace",
-        type=_seconds,
-        default=1.5,
-        metavar="SECONDS",
-        help="length of one unit of the script (default: 1.5)",
-    )
-    add(
-        "--rounds",
-        type=_count,
-        default=1,
-        metavar="N",
-        help="how often to play it (default: 1)",
-    )
-    add(
-        "--patience",
-        type=_seconds,
-        default=10.0,
-        metavar="SECONDS",
-        help="how long to wait for the server to listen (default: 10)",
-    )
+    for name, kind, default, metavar, what in _NUMBERS:
+        add(
+            name,
+            type=kind,
+            default=default,
+            metavar=metavar,
+            help=f"{what} (default: {default})",
+        )
     add(
         "--script",
         type=Path,
@@ -85,11 +118,10 @@ def _parser() -> argparse.ArgumentParser:
         help="the file with the steps (default: the demo's)",
     )
     add("--name", default="demo", help="which script of the file")
-    add(
-        "--until-eof",
-        action="store_true",
-        help="end at once when standard input does: its writer is gone",
-    )
+    add("--scenario", help="play this scenario, and no script")
+    add("--target", help="what a scenario asks for")
+    for name, what in _SWITCHES:
+        add(name, action="store_true", help=what)
     add("-v", "--verbose", action="store_true", help="print each answer")
     return parser
 
@@ -102,8 +134,8 @@ def _end_with_input() -> None:
 
 
 def _seconds(text: str) -> float:
-    if not 0 <= (number := float(text)) < 3600:  # noqa: PLR2004
-        raise argparse.ArgumentTypeError("must be from 0 to 3600")
+    if not 0 <= (number := float(text)) <= FOREVER:
+        raise argparse.ArgumentTypeError(f"must be from 0 to {FOREVER:g}")
     return number
 
 
@@ -113,36 +145,19 @@ def _count(text: str) -> int:
     return number
 
 
-def loopback(url: str) -> tuple[str, int]:
-    """Take host and port from a URL, if they are on this machine.
+_NUMBERS = (
+    ("--pace", _seconds, 1.5, "SECONDS", "length of one unit of the script"),
+    ("--rounds", _count, 1, "N", "how often to play it"),
+    ("--patience", _seconds, 10.0, "SECONDS", "wait so long for the server"),
+    ("--timeout", _seconds, FOREVER, "SECONDS", "give up a round after that"),
+    ("--count", _count, None, "N", "requests of a scenario"),
+)
 
-    A script may send what no stranger asked for: it stays at home.
-
-    Raises:
-        ValueError: Another machine, or no such URL.
-
-    Source: RFC 1122, section 3.2.1.3; RFC 4291, section 2.5.3.
-    """
-    parts = urlsplit(url)
-    host, port = parts.hostname, parts.port
-    if parts.scheme != "http" or not host:
-        raise ValueError(f"{url!r} is no http:// URL")
-    if host != "localhost" and not _is_loopback(host):
-        raise ValueError(f"{host} is not this machine: use 127.0.0.1")
-    return host, 80 if port is None else port
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _say_answer(answer: Answer) -> None:
-    line = f"{answer.method} {answer.target} {answer.status} {answer.n} bytes"
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
+_SWITCHES = (
+    ("--until-eof", "end at once when standard input does: its writer is gone"),
+    ("--events", "print what happens as lines of JSON"),
+    ("--anywhere", "also send to other machines"),
+)
 
 
 def _say_error(error: object, code: int) -> int:

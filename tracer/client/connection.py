@@ -1,143 +1,199 @@
-"""One connection of a client: requests become bytes, bytes become answers.
+"""One connection of a client: a socket that says what happens to it.
 
-Plain blocking sockets, since a script does one thing after the other; h11
-frames what goes out and tells where an answer ends.
+It never waits: what would wait gives control back to `play`, which looks
+after all connections at once, so that each moment is told when it comes.
 """
 
 import contextlib
 import socket
-import time
-from dataclasses import dataclass
+import struct
+from collections.abc import Callable
+from time import monotonic_ns
+from typing import Protocol
 
-import h11
+from tracer.client.answers import Answer, Answers, Asked
+from tracer.client.waiting import Waiting
+from tracer.events.client import (
+    ClientChunk,
+    ClientClosed,
+    ClientEvent,
+    ClientFirstByte,
+    ClientResponse,
+    ClientSent,
+)
 
-from tracer.client.script import Send
-
-AGENT = "asgi-trace-client"
 READ = 64 * 1024
 
+_AT_ONCE = struct.pack("ii", 1, 0)
+"""`SO_LINGER` for no seconds: close throws away what isn't sent yet."""
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What came back for one request: the status and the body's length."""
 
-    method: str
-    target: str
-    status: int
-    n: int
+class Watcher(Protocol):
+    """Who is told what a client does.
+
+    Source: ours.
+    """
+
+    def event(self, event: ClientEvent) -> object:
+        """Something happened; called while the client is busy."""
+
+    def answer(self, answer: Answer) -> object:
+        """An answer is whole; its event comes right before."""
+
+    def nonsense(self, data: bytes) -> object:
+        """What came in answer is no HTTP; the connection is closed next."""
+
+    def settle(self) -> object:
+        """The client is about to wait: now there is time to write."""
 
 
 class Connection:
     """A connection that stays open for as many requests as both sides allow.
 
+    Attributes:
+        sock: Non-blocking, connected.
+        answers: What is to come, and how it is understood.
+        closed: Whether it is over, whoever ended it.
+        eager: Whether what comes is read at once.
+        begun: How many answers have begun.
+        heard: How many are whole, those on the way (1xx) included.
+
     Source: RFC 9112, section 9.3 (persistence).
     """
 
-    def __init__(self, address: tuple[str, int]) -> None:
-        self._socket = socket.create_connection(address)
-        # A later part of a body leaves at once, not when the server has
-        # acknowledged the part before (Nagle's algorithm).
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._host = _host_header(address)
-        self._http = h11.Connection(h11.CLIENT)
-        self._asked: Send | None = None
+    def __init__(
+        self,
+        sock: socket.socket,
+        thread: str,
+        watch: Watcher,
+        waiting: Waiting,
+    ) -> None:
+        self.sock = sock
+        self.answers = Answers()
+        self.closed = False
+        self.eager = False
+        self.begun = 0
+        self.heard = 0
+        self._thread = thread
+        self._watch = watch
+        self._waiting = waiting
+        self._sent = 0  # when we last sent something, monotonic ns
+        self._ended = False  # whether we have said that we send no more
 
     @property
     def usable(self) -> bool:
-        """Whether one more request may be sent.
+        """Whether one more request may be sent."""
+        return not (self.closed or self._ended or self.answers.last)
 
-        Not after `Connection: close`, and not when the server has hung up
-        meanwhile, as it does when its keep-alive time is over.
-        """
-        if self._http.our_state is not h11.IDLE:
-            return False
-        with contextlib.suppress(BlockingIOError):
-            return self._peek() != b""
-        return True
+    def say(
+        self, cls: Callable[..., ClientEvent], t: int, *payload: object
+    ) -> None:
+        """Tell the watcher of an event."""
+        self._watch.event(cls(*payload, t=t, thread=self._thread))
 
-    def _peek(self) -> bytes:
-        self._socket.setblocking(False)
+    # It sends
+
+    def ask(self, method: str, target: str, *, upgrade: bool = False) -> None:
+        """Await an answer to what is sent next."""
+        asked = Asked(method, target, monotonic_ns(), upgrade)
+        self.answers.asked.append(asked)
+
+    def write(self, data: memoryview, what: str) -> int:
+        """Give bytes to the kernel; how many it took, 0 when it is full."""
+        # Stamped before: the server may have read them before we go on.
+        t = monotonic_ns()
         try:
-            return self._socket.recv(1, socket.MSG_PEEK)
-        except ConnectionError:
-            return b""
-        finally:
-            self._socket.setblocking(True)
+            n = self.sock.send(data)
+        except BlockingIOError:
+            return 0
+        except OSError:
+            self._hung_up()
+            return 0
+        self._sent = t
+        self.say(ClientSent, t, n, what)
+        return n
 
-    def send(self, step: Send, unit: float) -> None:
-        """Send a request, its body in parts with time between them.
+    def half_close(self) -> None:
+        """Say that we send no more; the server may still answer."""
+        if self.closed or self._ended:
+            return
+        self._ended = True
+        t = monotonic_ns()
+        try:
+            self.sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            self._hung_up()
+            return
+        self.say(ClientClosed, t, "client, half")
 
-        Raises:
-            OSError: The server has hung up.
-            h11.LocalProtocolError: The step is no request that may be sent.
-        """
-        self._asked = step
-        head, *rest = self._frame(step)
-        self._socket.sendall(head)
-        for part in rest:
-            time.sleep(step.gap * unit)
-            self._socket.sendall(part)
+    # It is answered
 
-    def _frame(self, step: Send) -> list[bytes]:
-        """Give the request as it is written: one item for each write."""
-        parts = [part.encode() for part in step.body]
-        headers = [("Host", self._host), ("User-Agent", AGENT)]
-        headers += step.headers.items()
-        framed = {"content-length", "transfer-encoding"}
-        if parts and not framed & {name.lower() for name in step.headers}:
-            headers.append(("Content-Length", str(sum(map(len, parts)))))
-        request = h11.Request(
-            method=step.method, target=step.target, headers=headers
-        )
-        writes = [self._write(request)]
-        writes += [self._write(h11.Data(part)) for part in parts]
-        writes[-1] += self._write(h11.EndOfMessage())
-        return [b"".join(writes[:2]), *writes[2:]]
+    def receive(self, n: int = READ) -> None:
+        """Read once, if there is something to read."""
+        if self.closed:
+            return
+        try:
+            data = self.sock.recv(n)
+        except BlockingIOError:
+            return
+        except OSError:
+            self._end("reset by server", self.answers.cut_off())
+            return
+        t = monotonic_ns()
+        if not data:
+            self._understand(b"", t)
+            self._end("server", self.answers.problem, t)
+            return
+        self._understand(data, t)
 
-    def _write(self, event: h11.Event) -> bytes:
-        # h11 says None only for ConnectionClosed, which we never send.
-        return self._http.send(event) or b""
+    def _understand(self, data: bytes, t: int) -> None:
+        said = not data
+        for answer in self.answers.feed(data):
+            if answer is None:
+                self.begun += 1
+                self.say(ClientFirstByte, t, t - self._sent)
+            if not said:
+                said = True
+                self.say(ClientChunk, t, len(data))
+            if answer is not None:
+                self.heard += 1
+                took = t - answer.asked
+                self.say(ClientResponse, t, answer.status, answer.n, took)
+                self._watch.answer(answer)
+        if not said:
+            self.say(ClientChunk, t, len(data))
+        if data and self.answers.problem:
+            self._watch.nonsense(data)
+            self.close(why=self.answers.problem)
 
-    def read_response(self) -> Answer | None:
-        """Wait for the answer; None when no request is waiting for one.
+    def _hung_up(self) -> None:
+        """The kernel refuses to send; what the server said before is read."""
+        while self._more():
+            self.receive()
+        if not self.closed:
+            self._end("reset by server", self.answers.cut_off())
 
-        Raises:
-            OSError: The server has hung up in the middle.
-            h11.RemoteProtocolError: The answer is no HTTP.
-        """
-        if (asked := self._asked) is None:
-            return None
-        status = n = 0
-        while True:
-            match self._next_event():
-                case h11.Response(status_code=status):
-                    pass
-                case h11.Data(data=data):
-                    n += len(data)
-                case h11.EndOfMessage():
-                    break
-                case h11.ConnectionClosed():
-                    raise ConnectionResetError("closed before an answer")
-                case _:
-                    pass  # 1xx: the answer proper is still to come
-        self._asked = None
-        if self._http.our_state is h11.DONE is self._http.their_state:
-            self._http.start_next_cycle()
-        return Answer(asked.method, asked.target, status, n)
+    def _more(self) -> bool:
+        if not self.closed:
+            with contextlib.suppress(OSError):
+                self.sock.recv(1, socket.MSG_PEEK)
+                return True
+        return False
 
-    def _next_event(self) -> h11.Event:
-        while True:
-            event = self._http.next_event()
-            if isinstance(event, h11.Event):
-                return event
-            if event is h11.PAUSED:  # 101, to something that is no HTTP
-                raise h11.RemoteProtocolError("the server switched protocols")
-            self._http.receive_data(self._socket.recv(READ))
+    # It ends
 
-    def close(self) -> None:
-        self._socket.close()
+    def close(self, *, reset: bool = False, why: str = "") -> None:
+        """Close it, whatever it is doing."""
+        if self.closed:
+            return
+        t = monotonic_ns()
+        if reset:
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+        self._end("reset by client" if reset else "client", why, t)
 
-
-def _host_header(address: tuple[str, int]) -> str:
-    host, port = address
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    def _end(self, by: str, why: str, t: int | None = None) -> None:
+        self.closed = True
+        self._waiting.forget(self.sock)
+        self.sock.close()
+        t = monotonic_ns() if t is None else t
+        self.say(ClientClosed, t, by, why)

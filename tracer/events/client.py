@@ -82,6 +82,8 @@ class ClientChunk(ClientEvent, tag="client.chunk", frozen=True, gc=False):
 class ClientResponse(ClientEvent, tag="client.response", frozen=True, gc=False):
     """A whole response has been read, as the client understands it.
 
+    Interim ones (1xx) are told too: the one proper is still to come then.
+
     Source: RFC 9112, section 6; h11
     """
 
@@ -101,3 +103,5 @@ class ClientClosed(ClientEvent, tag="client.closed", frozen=True, gc=False):
     by: str
     """`client`, `server`, `reset by client`, `reset by server`, or `client,
     half`: it has said its last, and still listens."""
+    why: str = ""
+    """What was missed by that, or what was wrong: `before it answered`."""
