@@ -31,6 +31,13 @@ class Lines(Painted, can_focus=True):
     """Number of the first visible line."""
     cursor = 0
     """Number of the line with the cursor."""
+    above = below = 0
+    """Lines of the widget's own over and under them, which don't scroll."""
+
+    @property
+    def room(self) -> int:
+        """How many lines can be seen at once."""
+        return max(self.size.height - self.above - self.below, 0)
 
     # What a pane says
 
@@ -52,7 +59,8 @@ class Lines(Painted, can_focus=True):
     # What the screen asks
 
     def render_line(self, y: int) -> Strip:
-        width, height = self.size
+        width, height = self.size.width, self.room
+        y -= self.above
         count, index = self.count(), self.top + y
         bar = count > height and width > 1
         room = width - bar
@@ -76,7 +84,7 @@ class Lines(Painted, can_focus=True):
 
     def reveal(self, index: int) -> bool:
         """Scroll as little as needed to see a line; say whether it did."""
-        height = max(self.size.height, 1)
+        height = max(self.room, 1)
         top = min(max(self.top, index - height + 1), index)
         top = max(0, min(top, self.count() - height))
         if top == self.top:
@@ -88,8 +96,8 @@ class Lines(Painted, can_focus=True):
     def redraw(self, index: int) -> None:
         """Draw one line anew, if it is on the screen."""
         y = index - self.top
-        if 0 <= y < self.size.height:
-            self.repaint(0, y, self.size.width)
+        if 0 <= y < self.room:
+            self.repaint(0, self.above + y, self.size.width)
 
     def title(self, *pieces: str | tuple[str, str]) -> None:
         """Set the border's title; never as markup."""
@@ -109,11 +117,11 @@ class Lines(Painted, can_focus=True):
             self.cursor_moved()
 
     def action_page(self, pages: int) -> None:
-        self.action_move(pages * max(self.size.height - 1, 1))
+        self.action_move(pages * max(self.room - 1, 1))
 
     def scroll_lines(self, lines: int) -> None:
         """Scroll without moving the cursor."""
-        last = max(self.count() - self.size.height, 0)
+        last = max(self.count() - self.room, 0)
         top = min(max(self.top + lines, 0), last)
         if top != self.top:
             self.top = top
@@ -128,8 +136,10 @@ class Lines(Painted, can_focus=True):
         event.stop()
 
     def on_click(self, event: events.Click) -> None:
-        index = self.top + event.y - self.gutter.top
-        if self.CURSOR and 0 <= index < self.count():
+        y = event.y - self.gutter.top - self.above
+        index = self.top + y
+        inside = 0 <= y < self.room and index < self.count()
+        if self.CURSOR and inside:
             self.action_move(index - self.cursor)
 
     def on_resize(self) -> None:
