@@ -10,7 +10,7 @@ from types import FunctionType
 from typing import Any, Literal
 
 from tracer.capture.frameworks.look import Memo
-from tracer.capture.frameworks.patch import Stage, fail, is_asgi_method, patch
+from tracer.capture.frameworks.patch import Stage, patch
 from tracer.capture.frameworks.stages import (
     LAYERS,
     AppStage,
@@ -19,6 +19,8 @@ from tracer.capture.frameworks.stages import (
     LayerStage,
 )
 from tracer.capture.frameworks.trail import Trail
+from tracer.capture.frameworks.wrap import fail, hold_failed, is_asgi_method
+from tracer.capture.gate import Stop
 from tracer.capture.probe import CURRENT, Note
 from tracer.events import MiddlewareEnter, MiddlewareExit
 
@@ -69,12 +71,18 @@ class CallStage(Stage):
             note.two(MiddlewareEnter, where, name, depth)
             trail.depth = depth + 1
             try:
+                if (gate := note.probe.gate) is not None:
+                    await gate.wait(note, ("middleware.enter", name, where))
                 result = await call(self, scope, receive, send)
             except BaseException as error:
-                fail(layer, note, (name, where, depth), error)
+                token = name, where, depth
+                fail(layer, note, token, error)
+                await hold_failed(layer, note, token, error)
                 raise
             trail.depth, trail.seen = depth, 0
             note.two(MiddlewareExit, where, name, depth)
+            if (gate := note.probe.gate) is not None:
+                await gate.wait(note, ("middleware.exit", name, where))
             return result
 
         return ring
@@ -94,6 +102,14 @@ class CallStage(Stage):
 
     def fail(self, note: Note, token: Any, error: BaseException) -> None:
         token[0].fail(note, token[1], error)
+
+    def entered(self, token: Any) -> tuple[Stop, ...]:
+        stage: Stage = token[0]
+        return stage.entered(token[1])
+
+    def left(self, token: Any) -> tuple[Stop, ...]:
+        stage: Stage = token[0]
+        return stage.left(token[1])
 
 
 _class_roles: dict[type, Role] = {}

@@ -18,13 +18,14 @@ from tracer.capture.frameworks.look import (
     is_a,
     unpartial,
 )
-from tracer.capture.frameworks.patch import is_ours, patch, wrap
+from tracer.capture.frameworks.patch import patch
 from tracer.capture.frameworks.stack import is_router, watch_layers
 from tracer.capture.frameworks.stages import (
     EndpointMethodStage,
     EndpointStage,
     Mode,
 )
+from tracer.capture.frameworks.wrap import is_ours, wrap
 
 VERBS = (
     "get", "head", "post", "put", "patch", "delete", "options", "query",

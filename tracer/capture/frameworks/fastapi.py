@@ -15,16 +15,11 @@ from types import ModuleType
 from typing import Any
 
 from tracer.capture.fault import fault
-from tracer.capture.frameworks.look import attributes, name_of
-from tracer.capture.frameworks.patch import (
-    STANDS_FOR,
-    Stage,
-    patch,
-    replace,
-    wrap,
-)
+from tracer.capture.frameworks.look import attributes, is_a, name_of
+from tracer.capture.frameworks.patch import Stage, patch, replace
 from tracer.capture.frameworks.stages import EndpointStage
 from tracer.capture.frameworks.trail import raised
+from tracer.capture.frameworks.wrap import STANDS_FOR, wrap
 from tracer.capture.probe import CURRENT, Note
 from tracer.capture.sources import place
 from tracer.events import DependencyEnter, DependencyExit
@@ -240,6 +235,9 @@ def _named(made: Any, call: Call) -> Call:
 class DependencyStage(Stage):
     """A dependency that returns its value."""
 
+    begins = "dependency.enter"
+    ends = "dependency.exit"
+
     def __init__(self, call: Call) -> None:
         super().__init__(call)
         self.name = name_of(call)
@@ -247,6 +245,12 @@ class DependencyStage(Stage):
     def enter(self, note: Note, args: tuple[Any, ...]) -> object:
         note(DependencyEnter, self.where, self.name)
         return self.name
+
+    def token_for(self, args: tuple[Any, ...]) -> str:
+        return self.name
+
+    def named(self, token: Any) -> tuple[str, int | None]:
+        return token, self.where
 
     def leave(self, note: Note, token: Any, result: object) -> None:
         note(DependencyExit, self.where, token, "returned")
@@ -288,24 +292,33 @@ def _generator(original: Call) -> Call:
         if note is None or stack is None or call is None:
             return await original(**kwargs)
         name, where = name_of(call), place(call)
-        stack.push(_teardown(note, where, name))
+        stack.push_async_exit(_teardown(note, where, name))
         note(DependencyEnter, where, name)
         try:
+            if (gate := note.probe.gate) is not None:
+                await gate.wait(note, ("dependency.enter", name, where))
             value = await original(**kwargs)
         except BaseException as error:
             said = raised(note, error)
             note(DependencyExit, where, name, "yielded", said)
             raise
         note(DependencyExit, where, name, "yielded")
+        if (gate := note.probe.gate) is not None:
+            await gate.wait(note, ("dependency.exit", name, where))
         return value
 
     return _solve_generator
 
 
 def _teardown(note: Note, where: int | None, name: str) -> Call:
-    def after(kind: object, error: BaseException | None, _: object) -> bool:
+    async def after(
+        kind: object, error: BaseException | None, _: object
+    ) -> bool:
         said = None if error is None else raised(note, error)
         note(DependencyExit, where, name, "teardown", said)
+        gate = note.probe.gate
+        if gate is not None and (error is None or is_a(error, Exception)):
+            await gate.wait(note, ("dependency.exit", name, where))
         return False
 
     return after

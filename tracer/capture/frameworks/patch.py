@@ -5,16 +5,14 @@ process: identity, `vars`, equality and copies of the user's objects stay as
 they are. Who isn't traced pays for one look at a context variable.
 """
 
-import functools
-import inspect
 from collections.abc import Callable
 from types import FunctionType, MethodType
 from typing import Any, ClassVar
 
-from tracer.capture.fault import fault
-from tracer.capture.frameworks.look import Memo, unpartial
 from tracer.capture.frameworks.trail import raised
-from tracer.capture.probe import CURRENT, Note
+from tracer.capture.frameworks.wrap import wrap
+from tracer.capture.gate import Stop
+from tracer.capture.probe import Note
 from tracer.capture.sources import place
 
 ASGI_ARGUMENTS = 3
@@ -32,6 +30,10 @@ class Stage:
 
     awaitable: ClassVar[bool] = False
     """A plain `def` may return something to await: the call lasts till then."""
+    begins: ClassVar[str] = ""
+    """The kind of the event that `enter` says, if a request can stand there."""
+    ends: ClassVar[str] = ""
+    """The same for `leave` and `fail`."""
 
     def __init__(
         self,
@@ -60,12 +62,31 @@ class Stage:
         """
         raise NotImplementedError
 
+    def token_for(self, args: tuple[Any, ...]) -> Any:
+        """Give the token that `enter` will give, without a word.
+
+        Asked on the loop of calls that enter in a worker thread.
+        """
+        return None
+
     def leave(self, note: Note, token: Any, result: object) -> None:
         """Say that it returned; nothing, where no event exists for that."""
 
     def fail(self, note: Note, token: Any, error: BaseException) -> None:
         """Say that it raised."""
         raised(note, error)
+
+    def entered(self, token: Any) -> tuple[Stop, ...]:
+        """Say where a request stands for which `enter` gave this token."""
+        return ((self.begins, *self.named(token)),) if self.begins else ()
+
+    def left(self, token: Any) -> tuple[Stop, ...]:
+        """Say where it stands after `leave` or `fail`."""
+        return ((self.ends, *self.named(token)),) if self.ends else ()
+
+    def named(self, token: Any) -> tuple[str, int | None]:
+        """Give the name and the place of what is called."""
+        return "", self.where
 
     def outermost(self, thing: object) -> bool:
         """Say whether this method is the one that was called on `thing`.
@@ -78,185 +99,6 @@ class Stage:
             known = owner_of(type(thing), self.method) is self.owner
             self.outer[type(thing)] = known
             return known
-
-
-def wrap(call: Callable[..., Any], stage: Stage) -> Callable[..., Any]:
-    """Make a function of the same kind that is a stage while traced.
-
-    Coroutine function stays coroutine function: frameworks ask.
-    """
-    if is_asgi_method(call):
-        made = _wrap_asgi_method(call, stage)
-    elif inspect.iscoroutinefunction(call):
-        made = _wrap_coroutine(call, stage)
-    elif stage.awaitable:
-        made = _wrap_awaitable(call, stage)
-    else:
-        made = _wrap_function(call, stage)
-    OURS.add(made.__code__)
-    return made  # type: ignore[no-any-return]  # a function, as it was
-
-
-OURS: set[object] = set()
-"""Codes of our functions: by them what is already wrapped is known."""
-
-
-STANDS_FOR: Memo[Callable[..., Any]] = Memo()
-"""Functions of ours that hide what they wrap, and what that is."""
-
-
-def is_ours(thing: object) -> bool:
-    """Say whether a function came from `wrap`."""
-    return type(thing) is FunctionType and thing.__code__ in OURS
-
-
-def _wrap_coroutine(call: Callable[..., Any], stage: Stage) -> Any:
-    @_like(call)
-    async def traced(*args: Any, **kwargs: Any) -> Any:
-        note = CURRENT.get()
-        if note is None or (token := enter(stage, note, args)) is None:
-            return await call(*args, **kwargs)
-        try:
-            result = await call(*args, **kwargs)
-        except BaseException as error:
-            fail(stage, note, token, error)
-            raise
-        leave(stage, note, token, result)
-        return result
-
-    return traced
-
-
-def is_asgi_method(call: object) -> bool:
-    """Say whether it is `async def m(self, scope, receive, send)`, no more.
-
-    Its stand-in then takes these four and no others: uvicorn calls each app
-    without arguments, and takes it for a factory if that raises nothing.
-    """
-    if type(call) is not FunctionType or not inspect.iscoroutinefunction(call):
-        return False
-    code = call.__code__
-    plain = not code.co_kwonlyargcount and not code.co_posonlyargcount
-    return (
-        plain
-        and not code.co_flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS)
-        and code.co_varnames[: code.co_argcount] == ASGI_METHOD
-        and not call.__defaults__
-    )
-
-
-ASGI_METHOD = ("self", "scope", "receive", "send")
-
-
-def _wrap_asgi_method(call: Callable[..., Any], stage: Stage) -> Any:
-    # `enter` and `leave` are written out here: a request goes through half a
-    # dozen of these.
-    get, begin, end = CURRENT.get, stage.enter, stage.leave
-
-    @_like(call)
-    async def traced(self: Any, scope: Any, receive: Any, send: Any) -> Any:
-        note = get()
-        if note is None:
-            return await call(self, scope, receive, send)
-        try:
-            token = begin(note, (self, scope, receive, send))
-        except Exception:  # noqa: BLE001 - the app must not have it
-            fault()
-            token = None
-        if token is None:
-            return await call(self, scope, receive, send)
-        try:
-            result = await call(self, scope, receive, send)
-        except BaseException as error:
-            fail(stage, note, token, error)
-            raise
-        try:
-            end(note, token, result)
-        except Exception:  # noqa: BLE001 - the app must not have it
-            fault()
-        return result
-
-    return traced
-
-
-def _wrap_function(call: Callable[..., Any], stage: Stage) -> Any:
-    @_like(call)
-    def traced(*args: Any, **kwargs: Any) -> Any:
-        note = CURRENT.get()
-        if note is None or (token := enter(stage, note, args)) is None:
-            return call(*args, **kwargs)
-        try:
-            result = call(*args, **kwargs)
-        except BaseException as error:
-            fail(stage, note, token, error)
-            raise
-        leave(stage, note, token, result)
-        return result
-
-    return traced
-
-
-def _wrap_awaitable(call: Callable[..., Any], stage: Stage) -> Any:
-    async def last(note: Note, token: Any, result: Any) -> Any:
-        try:
-            answer = await result
-        except BaseException as error:
-            fail(stage, note, token, error)
-            raise
-        leave(stage, note, token, answer)
-        return answer
-
-    @_like(call)
-    def traced(*args: Any, **kwargs: Any) -> Any:
-        note = CURRENT.get()
-        if note is None or (token := enter(stage, note, args)) is None:
-            return call(*args, **kwargs)
-        try:
-            result = call(*args, **kwargs)
-        except BaseException as error:
-            fail(stage, note, token, error)
-            raise
-        return last(note, token, result)
-
-    return traced
-
-
-def enter(stage: Stage, note: Note, args: tuple[Any, ...]) -> Any:
-    """Begin a stage. Whatever goes wrong with us, the app goes on."""
-    try:
-        return stage.enter(note, args)
-    except Exception:  # noqa: BLE001 - the app must not have it
-        fault()
-        return None
-
-
-def leave(stage: Stage, note: Note, token: Any, result: object) -> None:
-    """End a stage that returned."""
-    try:
-        stage.leave(note, token, result)
-    except Exception:  # noqa: BLE001 - the app must not have it
-        fault()
-
-
-def fail(stage: Stage, note: Note, token: Any, error: BaseException) -> None:
-    """End a stage that raised."""
-    try:
-        stage.fail(note, token, error)
-    except Exception:  # noqa: BLE001 - the app must not have it
-        fault()
-
-
-def _like(call: Callable[..., Any]) -> Callable[[Any], Any]:
-    """As functools.wraps, but reading a partial or an instance is safe."""
-    inner = unpartial(call)
-    if type(inner) is FunctionType:
-        return functools.wraps(inner)
-
-    def same(made: Any) -> Any:
-        made.__wrapped__ = call
-        return made
-
-    return same
 
 
 _Pair = tuple[FunctionType, Callable[..., Any]]

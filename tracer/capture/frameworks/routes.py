@@ -31,13 +31,7 @@ from tracer.capture.frameworks.look import (
     find,
     is_a,
 )
-from tracer.capture.frameworks.patch import (
-    Stage,
-    bind,
-    is_ours,
-    patch,
-    wrap,
-)
+from tracer.capture.frameworks.patch import Stage, bind, patch
 from tracer.capture.frameworks.stack import is_router, watch_layers
 from tracer.capture.frameworks.stages import (
     AppFunctionStage,
@@ -50,6 +44,8 @@ from tracer.capture.frameworks.trail import (
     raised,
     trail_of,
 )
+from tracer.capture.frameworks.wrap import is_ours, wrap
+from tracer.capture.gate import Stop
 from tracer.capture.probe import CURRENT, Note
 from tracer.events import (
     RouteHandle,
@@ -117,6 +113,8 @@ def _hidden(path: str) -> str:
 
 class RouterStage(Stage):
     """`Router.app`: the search for the route that fits."""
+
+    begins = "router.enter"
 
     def enter(self, note: Note, args: tuple[Any, ...]) -> object:
         router, scope = args[0], args[1]
@@ -190,6 +188,8 @@ def _scan(trail: Trail, match: Match) -> int:
 class HandleStage(Stage):
     """`handle` of a route: the one that was chosen."""
 
+    begins = "route.handle"
+
     def enter(self, note: Note, args: tuple[Any, ...]) -> object:
         route, scope = args[0], args[1]
         if not self.outermost(route):
@@ -199,24 +199,38 @@ class HandleStage(Stage):
             serves = is_a(route, (Route, WebSocketRoute))
             app = APPS.put(route, (prepare_route(route), serves))
         names = tuple(map(str, scope.get("path_params", ())))
-        note.two(RouteHandle, self.where, label_in(route, scope), names)
+        label = label_in(route, scope)
+        note.two(RouteHandle, self.where, label, names)
         trail = note.trail or trail_of(note)
         stage, trail.serving = app
-        return stage, stage and stage.enter(note, args[1:])
+        return stage, stage and stage.enter(note, args[1:]), label
 
     def leave(self, note: Note, token: Any, result: object) -> None:
         trail = note.trail or trail_of(note)
         trail.serving = False
-        stage, inner = token
+        stage, inner, _ = token
         if stage is not None and inner is not None:
             stage.leave(note, inner, result)
 
     def fail(self, note: Note, token: Any, error: BaseException) -> None:
         trail_of(note).serving = False
-        stage, inner = token
+        stage, inner, _ = token
         if stage is not None and inner is not None:
             stage.fail(note, inner, error)
         raised(note, error)
+
+    def entered(self, token: Any) -> tuple[Stop, ...]:
+        stage, inner, _ = token
+        stops = super().entered(token)
+        # Both were said by now, so it stands at the second.
+        return stops if inner is None else stops + stage.entered(inner)
+
+    def left(self, token: Any) -> tuple[Stop, ...]:
+        stage, inner, _ = token
+        return () if inner is None else stage.left(inner)
+
+    def named(self, token: Any) -> tuple[str, int | None]:
+        return token[2], self.where
 
 
 def _is_bare(app: object) -> bool:

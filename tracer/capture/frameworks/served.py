@@ -24,7 +24,6 @@ from tracer.capture.frameworks.look import (
     find,
     is_a,
 )
-from tracer.capture.frameworks.patch import wrap
 from tracer.capture.frameworks.stages import (
     AppFunctionStage,
     LayerFunctionStage,
@@ -37,6 +36,7 @@ from tracer.capture.frameworks.starlette import (
     Send,
 )
 from tracer.capture.frameworks.trail import begin
+from tracer.capture.frameworks.wrap import wrap
 from tracer.capture.probe import CURRENT, Emit, Note, Probe
 from tracer.events import (
     AppSnapshot,

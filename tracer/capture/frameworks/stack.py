@@ -20,12 +20,12 @@ from tracer.capture.frameworks.look import (
     layer_name,
     name_of,
 )
-from tracer.capture.frameworks.patch import is_ours, wrap
 from tracer.capture.frameworks.stages import (
     HandlerStage,
     LayerFunctionStage,
     describe_layer,
 )
+from tracer.capture.frameworks.wrap import is_ours, wrap
 
 FUNCTIONS: tuple[type[Any], ...] = (FunctionType, MethodType, partial)
 

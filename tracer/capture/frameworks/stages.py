@@ -49,6 +49,9 @@ LAYERS: Memo[tuple[str, int | None]] = Memo()
 class LayerStage(Stage):
     """A middleware, by its class's `__call__`."""
 
+    begins = "middleware.enter"
+    ends = "middleware.exit"
+
     def enter(self, note: Note, args: tuple[Any, ...]) -> object:
         if len(args) != ASGI_ARGUMENTS + 1 or not self.outermost(args[0]):
             return None
@@ -78,6 +81,9 @@ class LayerStage(Stage):
         name, where, depth = token
         trail_of(note).depth = depth
         note.three(MiddlewareExit, where, name, depth, raised(note, error))
+
+    def named(self, token: Any) -> tuple[str, int | None]:
+        return token[0], token[1]
 
 
 class LayerFunctionStage(LayerStage):
@@ -112,6 +118,9 @@ def describe_layer(layer: object, where: int | None) -> tuple[str, int | None]:
 class AppStage(Stage):
     """An app that is neither Starlette nor a function: its `__call__`."""
 
+    begins = "app.enter"
+    ends = "app.exit"
+
     def enter(self, note: Note, args: tuple[Any, ...]) -> object:
         if len(args) != ASGI_ARGUMENTS + 1 or not self.outermost(args[0]):
             return None
@@ -122,6 +131,9 @@ class AppStage(Stage):
 
     def fail(self, note: Note, token: Any, error: BaseException) -> None:
         leave_app(note, token, error)
+
+    def named(self, token: Any) -> tuple[str, int | None]:
+        return token[0], token[1]
 
 
 class AppFunctionStage(AppStage):
@@ -159,6 +171,8 @@ def leave_app(note: Note, app: App, error: BaseException | None = None) -> None:
 class EndpointStage(Stage):
     """The user's function that makes the response."""
 
+    begins = "endpoint.enter"
+    ends = "endpoint.exit"
     form: Form = "function"
 
     def __init__(
@@ -172,12 +186,18 @@ class EndpointStage(Stage):
         note.three(EndpointEnter, self.where, self.name, self.form, self.mode)
         return self.name
 
+    def token_for(self, args: tuple[Any, ...]) -> str:
+        return self.name
+
     def leave(self, note: Note, token: Any, result: object) -> None:
         watch_response(result)
         note.two(EndpointExit, self.where, token, type(result).__name__)
 
     def fail(self, note: Note, token: Any, error: BaseException) -> None:
         note.three(EndpointExit, self.where, token, None, raised(note, error))
+
+    def named(self, token: Any) -> tuple[str, int | None]:
+        return token, self.where
 
 
 class EndpointMethodStage(EndpointStage):
@@ -195,11 +215,14 @@ class EndpointMethodStage(EndpointStage):
     def enter(self, note: Note, args: tuple[Any, ...]) -> object:
         if not args or not self.outermost(args[0]):
             return None
-        name = f"{type(args[0]).__name__}.{self.method}"
-        if self.method in ("__call__", "__await__", "dispatch"):
-            name = type(args[0]).__name__
+        name = self.token_for(args)
         note.three(EndpointEnter, self.where, name, self.form, self.mode)
         return name
+
+    def token_for(self, args: tuple[Any, ...]) -> str:
+        owner = type(args[0]).__name__
+        whole = self.method in ("__call__", "__await__", "dispatch")
+        return owner if whole else f"{owner}.{self.method}"
 
 
 class EndpointInstanceStage(EndpointMethodStage):
@@ -213,6 +236,8 @@ class EndpointInstanceStage(EndpointMethodStage):
 
 class ResponseStage(Stage):
     """A Response object's `__call__`, which sends the messages."""
+
+    begins = "response.call"
 
     def enter(self, note: Note, args: tuple[Any, ...]) -> object:
         response = args[0]
@@ -229,6 +254,9 @@ class ResponseStage(Stage):
         number = int(status) if is_a(status, int) else 0
         note.two(ResponseCall, self.where, type(response).__name__, number)
         return response
+
+    def named(self, token: Any) -> tuple[str, int | None]:
+        return type(token).__name__, self.where
 
 
 def watch_response(thing: object) -> None:
@@ -254,6 +282,9 @@ def watch_responses() -> None:
 class BackgroundStage(Stage):
     """A background task, after the response has gone."""
 
+    begins = "background.start"
+    ends = "background.end"
+
     def enter(self, note: Note, args: tuple[Any, ...]) -> object:
         task: BackgroundTask = args[0]
         if not self.outermost(task):
@@ -269,6 +300,9 @@ class BackgroundStage(Stage):
     def fail(self, note: Note, token: Any, error: BaseException) -> None:
         note(BackgroundEnd, token[1], token[0], raised(note, error))
 
+    def named(self, token: Any) -> tuple[str, int | None]:
+        return token[0], token[1]
+
 
 class HandlerStage(Stage):
     """A handler that makes a response of an exception.
@@ -276,6 +310,8 @@ class HandlerStage(Stage):
     `request_response` looks for a handler before ExceptionMiddleware does,
     among the same ones: who calls it is known from where the request is.
     """
+
+    begins = "exception.handled"
 
     def __init__(
         self, call: Callable[..., Any], by: str, raised_again: bool = False
@@ -301,9 +337,14 @@ class HandlerStage(Stage):
     def leave(self, note: Note, token: Any, result: object) -> None:
         watch_response(result)
 
+    def named(self, token: Any) -> tuple[str, int | None]:
+        return self.name, self.where
+
 
 class DefaultStage(Stage):
     """`Router.not_found`, or what the user put in its place."""
+
+    begins = "router.default"
 
     def enter(self, note: Note, args: tuple[Any, ...]) -> object:
         if self.owner is not None and not self.outermost(args[0]):

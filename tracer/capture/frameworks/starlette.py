@@ -23,12 +23,7 @@ from tracer.capture.frameworks.look import (
     is_a,
     layer_name,
 )
-from tracer.capture.frameworks.patch import (
-    Stage,
-    is_asgi_method,
-    patch,
-    restore,
-)
+from tracer.capture.frameworks.patch import Stage, patch, restore
 from tracer.capture.frameworks.stack import (
     handlers_of,
     key_name,
@@ -43,6 +38,7 @@ from tracer.capture.frameworks.stages import (
 )
 from tracer.capture.frameworks.threads import watch_threads
 from tracer.capture.frameworks.trail import begin
+from tracer.capture.frameworks.wrap import is_asgi_method
 from tracer.capture.probe import CURRENT, Note
 from tracer.events import StackBuilt
 
@@ -63,6 +59,9 @@ BUILT: Memo[bool] = Memo()
 
 class StarletteStage(Stage):
     """`Starlette.__call__`: where a trace may begin, and an app is entered."""
+
+    begins = "app.enter"
+    ends = "app.exit"
 
     def make(self, call: Callable[..., Any]) -> Callable[..., Any]:
         made = super().make(call)
@@ -99,6 +98,9 @@ class StarletteStage(Stage):
 
     def fail(self, note: Note, token: Any, error: BaseException) -> None:
         leave_app(note, token, error)
+
+    def named(self, token: Any) -> tuple[str, int | None]:
+        return token[0], token[1]
 
 
 class BuildStage(Stage):

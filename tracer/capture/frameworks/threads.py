@@ -13,8 +13,10 @@ from typing import Any
 import anyio.to_thread
 
 from tracer.capture.fault import fault
+from tracer.capture.frameworks.hop import hold_after, hold_before
 from tracer.capture.frameworks.look import name_of, unpartial
-from tracer.capture.frameworks.patch import STANDS_FOR, replace
+from tracer.capture.frameworks.patch import replace
+from tracer.capture.frameworks.wrap import STANDS_FOR
 from tracer.capture.probe import CURRENT, Note, WorkerNote
 from tracer.capture.sources import place
 from tracer.events import ThreadEnd, ThreadQueued, ThreadStart
@@ -34,12 +36,22 @@ def watch_threads() -> None:
         note = CURRENT.get()
         if note is None:
             return await original(func, *args, **kwargs)
+        if note.probe.gate is not None:
+            await hold_before(note, func, args)
         try:
             work = _queue(note, func, args, kwargs.get("limiter"))
         except Exception:  # noqa: BLE001 - the app must not have it
             fault()
             return await original(func, *args, **kwargs)
-        return await original(work, **kwargs)
+        try:
+            result = await original(work, **kwargs)
+        except Exception:
+            if note.probe.gate is not None:
+                await hold_after(note, func, args)
+            raise
+        if note.probe.gate is not None:
+            await hold_after(note, func, args)
+        return result
 
     replace(anyio.to_thread, "run_sync", run_sync)
 
