@@ -20,7 +20,7 @@ from tracer.events import (
 )
 from tracer.events.log import Record
 from tracer.model.depth import DETAILS, MILESTONES, Depth, depth_of
-from tracer.model.findings import RULES
+from tracer.model.findings import RULED
 from tracer.model.placing import EPILOGUE
 from tracer.model.spans import ENDS, LIT, idle, lit, spans
 from tracer.model.stage import STOPS
@@ -68,7 +68,7 @@ def test_the_spans_of_a_real_request_are_an_onion() -> None:
 
 def test_the_tables_name_kinds_that_there_are() -> None:
     named = {*STOPS, *MILESTONES, *DETAILS, *EPILOGUE, *ENDS, *ENDS.values()}
-    named |= {rule.kind for rule in RULES} | set(LIT)
+    named |= RULED | set(LIT)
     assert named <= set(KINDS)
     assert not MILESTONES & DETAILS
 

@@ -12,7 +12,7 @@ from tracer.events import AppLog, AppOutput, Header, Source, StackBuilt
 from tracer.events.log import Record
 from tracer.model import connections, holds, requests, server
 from tracer.model.connections import Connection
-from tracer.model.findings import RULED, Finding, findings_in
+from tracer.model.findings import RULED, Finding, Findings
 from tracer.model.holds import HOLDING, Holds
 from tracer.model.lanes import Lanes
 from tracer.model.placing import Placed, Placing
@@ -101,6 +101,7 @@ class Trace:
     _kept: int = 0
     _gone: int = 0
     _placing: Placing = field(default_factory=Placing)
+    _watching: Findings = field(default_factory=Findings)
 
     def feed(self, records: Iterable[Record]) -> set[int]:
         """Fold more records in.
@@ -144,6 +145,10 @@ class Trace:
         """Give the records that found no request, when no more will come."""
         return self._placing.leftover()
 
+    def end(self) -> None:
+        """Judge what waited for more, when no more will come."""
+        self._find(self._watching.end(self.last))
+
     def story(self, number: int) -> Sequence[Record]:
         """A request's events, from accept or its first bytes to its end.
 
@@ -180,6 +185,7 @@ class Trace:
             _stories={key: list(each) for key, each in self._stories.items()},
             _starts=dict(self._starts),
             _placing=self._placing.copy(),
+            _watching=self._watching.copy(),
         )
 
     # A request's own story
@@ -255,9 +261,12 @@ class Trace:
         if record.kind in HOLDING:
             self.holds = holds.advance(self.holds, record)
         if record.kind in RULED:
-            for finding in findings_in(record, req):
-                self.findings.append(finding)
-                self.found[finding.rule] += 1
+            self._find(self._watching.see(record, req))
+
+    def _find(self, found: Iterable[Finding]) -> None:
+        for finding in found:
+            self.findings.append(finding)
+            self.found[finding.rule] += 1
 
     def _rare(self, record: Record, req: int | None) -> None:
         match record:
