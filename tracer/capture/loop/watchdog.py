@@ -10,13 +10,19 @@ import threading
 import time
 from collections.abc import Callable
 from time import monotonic_ns
-from types import CodeType, FrameType
 from typing import NamedTuple
 
 from tracer.capture.fault import fault
-from tracer.capture.probe import Probe
-from tracer.capture.sources import file_of, owner_of, place, snapshot_of
-from tracer.capture.sources import snapshot as read
+from tracer.capture.loop.culprit import (
+    Frames,
+    culprit_of,
+    describe,
+    frames_of,
+    is_on_purpose,
+    stack_of,
+)
+from tracer.capture.probe import Note, Probe
+from tracer.capture.sources import place
 from tracer.events import LoopBlocked
 
 LATE = 50_000_000
@@ -27,34 +33,38 @@ A thread that only computes lets go of the interpreter within 5 ms.
 Source: Python, `sys.getswitchinterval`
 """
 
-LONGEST = 80
-"""Characters of a source line that are kept."""
-
-DEEPEST = 40
-"""Frames of a stack that are kept, the innermost."""
-
-DEBUGGERS = frozenset({"bdb", "pdb", "pydevd", "_pydevd_frame"})
-"""Files of debuggers: who stands in one holds the loop on purpose."""
-
-Frames = tuple[tuple[CodeType, int], ...]
-"""Code and line of each frame, the innermost first."""
+BASE = "_run_once"
+"""The function of asyncio's that makes one turn."""
 
 
-class Sight(NamedTuple):
-    """What the thread saw of a turn that lasts too long."""
+class Glimpse(NamedTuple):
+    """What is taken from the loop's thread at once; the rest has time."""
 
     left_at: int
     """By this stamp of the selector's the turn is known."""
+    now: int
+    frames: Frames
+    note: Note | None
+    task: int | None
+    turn: int | None
+    step_began: int
+
+
+class Sight(NamedTuple):
+    """What the thread saw of a turn that lasts too long, in words."""
+
+    left_at: int
     culprit: str
     stack: tuple[str, ...]
     line: int | None
     held_gil: bool
-    conn: int | None
-    req: int | None
-    task: int | None
-    where: int | None
-    turn: int | None
     ran: int | None
+    where: int | None
+    glimpse: Glimpse | None
+
+
+UNSEEN = Sight(0, "", (), None, False, None, None, None)
+"""The turn was over before anybody could look."""
 
 
 class Watchdog:
@@ -75,14 +85,21 @@ class Watchdog:
         self._looking = threading.Lock()
         self._watched = 0
         self._clock: int = time.CLOCK_MONOTONIC
-        # When the thread meant to wake, and what the loop's thread had used
+        # When the thread means to wake, and what the loop's thread had used
         # of the processor when it went to sleep.
         self._due = 0
         self._used = 0
-        self._fresh = 0
-        self._sight: Sight | None = None
+        # The process was away until then.
+        self._back = 0
+        # C code held the interpreter until then.
+        self._let_go = 0
+        self._glimpse: Glimpse | None = None
+        self._sight = UNSEEN
+        # Stamps of the turns that were told of, and that are nobody's fault.
         self._told = 0
         self._excused = 0
+        # By stamp, until somebody says so: when a turn began and ended.
+        self._ended: dict[int, tuple[int, int]] = {}
 
     def start(self) -> None:
         """Begin to watch; called by the thread that will run the loop."""
@@ -126,74 +143,85 @@ class Watchdog:
 
     def _look(self) -> None:
         left, now, limit = self.left_at, monotonic_ns(), self.limit
-        since = max(left, self._fresh)
-        blocked = (
-            left != 0
-            and now - since >= limit
+        since = max(left, self._back)
+        # Who kept the interpreter to itself was looked at as it let go: what
+        # comes after it in the same turn has a limit of its own.
+        counts = max(since, self._let_go)
+        seen = (
+            self._take(left, now)
+            if left != 0
+            and now - counts >= limit
             and left not in (self._told, self._excused)
+            else None
         )
-        # At once: the next bytecode may belong to another thread.
-        frames = self._frames(left) if blocked else None
         late = now - self._due > LATE
         held_gil = late and self._computed(now)
-        self._due = (since if left and now - since < limit else now) + limit
+        self._due = (counts if left and now - counts < limit else now) + limit
+        if held_gil:
+            self._let_go = now
         if late and not held_gil:
             # Nobody ran: the process was stopped, or the machine slept. From
             # what happened meanwhile nobody can be accused.
-            self._fresh = now
-        elif frames is not None:
-            self._accuse(left, since, now, frames, held_gil=held_gil)
+            self._back = now
+            self._glimpse = None
+        elif seen is not None:
+            self._accuse(seen, since, held_gil=held_gil)
+
+    def _take(self, left: int, now: int) -> Glimpse | None:
+        """Look at the loop's thread; None if the turn is over.
+
+        At once, and kept at once: the next bytecode may belong to another
+        thread, which ends the turn.
+        """
+        frame = sys._current_frames().get(self._watched)  # noqa: SLF001  # documented
+        frames = frames_of(frame, BASE)
+        probe = self._probe
+        step = probe.step
+        seen = Glimpse(
+            left,
+            now,
+            frames,
+            getattr(step, "note", None),
+            probe.task,
+            probe.turn,
+            getattr(step, "since", 0),
+        )
+        # Without frames the loop doesn't run: it was stopped.
+        if not frames or self.left_at != left:
+            return None
+        self._glimpse = seen
+        return seen
 
     def _computed(self, now: int) -> bool:
-        """Whether the loop's thread ran, for the most, while we overslept."""
+        """Whether the loop's thread was at work while we overslept."""
         used = time.clock_gettime_ns(self._clock) - self._used
-        return used >= (now - self._due) // 2
+        return used >= (now - self._due) // 4
 
-    def _frames(self, left: int) -> Frames | None:
-        """Give what the loop's thread runs; None if the turn is over."""
-        frame: FrameType | None = sys._current_frames().get(self._watched)  # noqa: SLF001  # documented
-        found = []
-        while frame is not None:
-            found.append((frame.f_code, frame.f_lineno))
-            if frame.f_code.co_name == "_run_once":
-                break
-            frame = frame.f_back
-        # Without that frame the loop doesn't run: it was stopped.
-        if frame is None or self.left_at != left:
-            return None
-        if any(_on_purpose(code) for code, _ in found):
+    def _accuse(self, seen: Glimpse, since: int, *, held_gil: bool) -> None:
+        """Say who holds the loop, while it lasts."""
+        left = seen.left_at
+        if is_on_purpose(seen.frames):
             self._excused = left
-            return None
-        return tuple(found)
-
-    def _accuse(
-        self, left: int, since: int, now: int, frames: Frames, *, held_gil: bool
-    ) -> None:
-        """Remember who holds the loop; say so while it lasts."""
-        code, line = culprit_of(frames)
-        step = self._probe.step
-        note = getattr(step, "note", None)
-        began = getattr(step, "since", None)
-        before = self._sight
+            self._ended.pop(left, None)
+            return
+        code, line = culprit_of(seen.frames)
+        again = self._sight.left_at == left
         sight = self._sight = Sight(
             left,
             describe(code, line, text=self._text),
-            tuple(_frame(each) for each in reversed(_shown(frames))),
+            stack_of(seen.frames),
             line,
             held_gil,
-            getattr(note, "conn", None),
-            getattr(note, "req", None),
-            self._probe.task,
+            seen.now - seen.step_began if seen.step_began else None,
             place(code),
-            self._probe.turn,
-            None if began is None else now - began,
+            seen,
         )
         # A call that kept the interpreter to itself is over by now: wait
         # whether the turn goes on.
-        again = before is not None and before.left_at == left
         if self.left_at == left and (again or not held_gil):
             self._told = left
-            self._say(sight, since, now, over=False)
+            self._say(sight, since, seen.now, over=False)
+        self._say_end(sight)
 
     def ended(self, left: int, now: int) -> None:
         """Say that a turn is over which lasted longer than the limit.
@@ -206,18 +234,29 @@ class Watchdog:
         """
         if not self._watched or left == self._excused:
             return
-        since = max(left, self._fresh)
+        since = max(left, self._back)
         if now - self._due > LATE and not self._computed(now):
             return  # the process itself was away, and we are not back yet
         if now - since < self.limit:
             return
-        sight = self._sight
-        if sight is None or sight.left_at != left:
-            sight = _UNSEEN._replace(turn=self._probe.turn)
-        self._say(sight, since, now, over=True)
+        self._ended.clear()
+        self._ended[left] = since, now
+        if self._sight.left_at == left:
+            self._say_end(self._sight)
+        elif self._glimpse is None or self._glimpse.left_at != left:
+            self._say_end(UNSEEN._replace(left_at=left))
+        # Else it was seen, and is being put into words by who saw it.
+
+    def _say_end(self, sight: Sight) -> None:
+        """Say that a turn has ended, unless somebody else does."""
+        ended = self._ended.pop(sight.left_at, None)
+        if ended is not None:
+            self._say(sight, *ended, over=True)
 
     def _say(self, sight: Sight, since: int, now: int, *, over: bool) -> None:
-        zero = self._probe.zero
+        zero, seen = self._probe.zero, sight.glimpse
+        note = None if seen is None else seen.note
+        in_loop = threading.get_ident() == self._watched
         self._probe.emit(
             LoopBlocked(
                 since - zero,
@@ -229,18 +268,14 @@ class Watchdog:
                 sight.held_gil,
                 sight.ran,
                 t=now - zero,
-                turn=sight.turn,
-                thread="loop" if over else "watchdog",
-                conn=sight.conn,
-                req=sight.req,
-                task=sight.task,
+                turn=None if seen is None else seen.turn,
+                thread="loop" if in_loop else "watchdog",
+                conn=None if note is None else note.conn,
+                req=None if note is None else note.req,
+                task=None if seen is None else seen.task,
                 where=sight.where,
             )
         )
-
-
-_UNSEEN = Sight(0, "", (), None, False, None, None, None, None, None, None)
-"""The turn was over before anybody could look."""
 
 
 def _processor_clock(ident: int) -> int:
@@ -250,56 +285,3 @@ def _processor_clock(ident: int) -> int:
     """
     clock = getattr(time, "pthread_getcpuclockid", None)
     return time.CLOCK_PROCESS_CPUTIME_ID if clock is None else clock(ident)
-
-
-def culprit_of(frames: Frames) -> tuple[CodeType, int]:
-    """Choose whose line it is: the app's, or a package's, or the server's."""
-    for owner in ("app", "package", "ours"):
-        for code, line in frames:
-            if owner_of(code) == owner and not _is_lens(code):
-                return code, line
-    return frames[0]
-
-
-def describe(code: CodeType, line: int, *, text: bool) -> str:
-    """Name a line: `app.py:14 time.sleep(1)`, or its function without text."""
-    said = f"{file_of(code)}:{line}"
-    lines = None
-    if text:
-        # The first look at a file that was not read at the start; never in
-        # the loop's thread.
-        read([code.co_filename])
-        lines = snapshot_of(code.co_filename)
-    if lines is None or line > len(lines):
-        return f"{said} in {code.co_qualname}"
-    return f"{said} {lines[line - 1].strip()[:LONGEST]}"
-
-
-def _shown(frames: Frames) -> Frames:
-    """Leave out asyncio's own frames, and those that are there to see."""
-    kept = [
-        each
-        for each in frames[:-1]
-        if not _is_lens(each[0]) and "/asyncio/" not in each[0].co_filename
-    ]
-    return tuple(kept[:DEEPEST])
-
-
-def _frame(each: tuple[CodeType, int]) -> str:
-    code, line = each
-    return f"{file_of(code)}:{line} {code.co_qualname}"
-
-
-def _is_lens(code: CodeType) -> bool:
-    return owner_of(code) == "ours" and (
-        "/capture/loop/" in code.co_filename
-        or "/capture/frameworks/" in code.co_filename
-    )
-
-
-def _on_purpose(code: CodeType) -> bool:
-    """Say whether this is a debugger, or our gate that holds the whole loop."""
-    stem = code.co_filename.rpartition("/")[2].removesuffix(".py")
-    if stem == "gate":
-        return owner_of(code) == "ours"
-    return stem in DEBUGGERS and owner_of(code) != "app"
