@@ -52,6 +52,7 @@ def build(
     if probe is not None:
         root = Path(options.app_dir).resolve()
         set_root(root)
+        probe.lens = options.lens
         if options.slow_callback:
             probe.watch = Watchdog(
                 probe, options.slow_callback, text=options.source

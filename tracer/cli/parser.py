@@ -175,6 +175,7 @@ def _serve(commands: Any) -> None:  # noqa: ANN401
     _recording(parser)
     _app_options(parser.add_argument_group("the app"))
     _server_options(parser.add_argument_group("the server"))
+    _loop_options(parser.add_argument_group("the event loop"))
     for name in REFUSED:
         parser.add_argument(
             name, action=Refuse, nargs="?", help=argparse.SUPPRESS
@@ -254,6 +255,17 @@ def _app_options(group: Any) -> None:  # noqa: ANN401
         default="",
         metavar="PATH",
         help="the path that a proxy strips",
+    )
+
+
+def _loop_options(group: Any) -> None:  # noqa: ANN401
+    group.add_argument(
+        "--lens",
+        choices=("off", "on", "full"),
+        default="on",
+        help="how much of it is shown. on: each turn, each step of a task and"
+        " what it waits for; full: every await at each wait, which costs more;"
+        " off: that tasks begin and end (default: on)",
     )
 
 

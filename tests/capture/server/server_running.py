@@ -66,7 +66,9 @@ class Running:
 
     def __init__(self, app: Any, traced: bool, options: Any) -> None:  # noqa: ANN401
         self.events: list[Event] = []
-        note = Note(Probe(self.events.append)) if traced else None
+        probe = Probe(self.events.append)
+        probe.lens = options.pop("lens", "off")
+        note = Note(probe) if traced else None
         options = {"port": 0, **options}
         self.server = Server(Config(app, note=note, **options))
         self.exit_code: Any = None

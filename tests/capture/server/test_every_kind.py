@@ -26,8 +26,11 @@ from tracer.events.log import Decoder, Record
 WANTED = [
     kind
     for kind, cls in KINDS.items()
-    if cls.layer in {"server", "connection", "h11", "cycle"}
-    or kind.startswith("task.")
+    if (
+        cls.layer in {"server", "connection", "h11", "cycle"}
+        and kind != "scope.changed"  # said by the frameworks' stages
+    )
+    or kind.startswith(("task.", "loop.select", "loop.accept", "selector."))
 ]
 
 START = {"type": "http.response.start", "status": 200}
@@ -91,6 +94,11 @@ class App:
     async def raises(self, receive: Any, send: Any) -> None:
         raise ValueError("no")
 
+    async def loses(self, receive: Any, send: Any) -> None:
+        task = asyncio.create_task(self.raises(receive, send))
+        await asyncio.wait([task])
+        await self.index(receive, send)
+
     async def twice(self, receive: Any, send: Any) -> None:
         await send(START)
         await send(START)
@@ -115,6 +123,7 @@ def busy(run: Running) -> None:
     """What clients do, on one server."""
     client = run.client()
     client.get()
+    client.get(b"/loses")
     client.get(b"/", b"connection: upgrade", b"upgrade: websocket")
     client.send(
         b"POST /read HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n"
@@ -239,7 +248,9 @@ def said() -> dict[str, int]:
         pass
 
     app = App()
-    with running(app, callback_notify=notify, timeout_notify=0) as run:
+    with running(
+        app, callback_notify=notify, timeout_notify=0, lens="on"
+    ) as run:
         app.run = run
         busy(run)
         run.client().get()

@@ -3,14 +3,18 @@
 A loop that is traced runs as any other: the same callbacks in the same turns.
 What is added looks at what passes anyway: the selector counts its calls, the
 listening socket its connections, and a coroutine stands around each task's
-own. Nothing here knows HTTP. Read `traced` first, then `selector`, `steps`
-and `accept`.
+own. Nothing here knows HTTP. Read `traced` first, then `selector`, `accept`,
+`steps`, `stops`, `chain`, `waits` and `wakers`.
 """
 
 from tracer.capture.loop.accept import ListenSocket, claim
 from tracer.capture.loop.selector import Lens
 from tracer.capture.loop.steps import StepCoro
-from tracer.capture.loop.traced import TracedLoop, traced_loop_factory
+from tracer.capture.loop.traced import (
+    TracedLoop,
+    new_loop,
+    traced_loop_factory,
+)
 from tracer.capture.loop.watchdog import Watchdog
 
 __all__ = [
@@ -20,5 +24,6 @@ __all__ = [
     "TracedLoop",
     "Watchdog",
     "claim",
+    "new_loop",
     "traced_loop_factory",
 ]

@@ -1,13 +1,14 @@
-"""A listening socket that says which connections it gives out."""
+"""A listening socket that says which connections it gives out, and how many."""
 
 import inspect
 import socket
+import weakref
 from asyncio.selector_events import BaseSelectorEventLoop
 from typing import Any, ClassVar
 
 from tracer.capture.probe import Note, Probe
 from tracer.capture.sources import place
-from tracer.events import Accept
+from tracer.events import Accept, AcceptFailed, LoopAccept
 
 
 class ListenSocket(socket.socket):
@@ -20,17 +21,83 @@ class ListenSocket(socket.socket):
     """
 
     note: Note
+    taken = 0
+    """Connections that this callback has given out so far."""
+    failed = 0
+    """How often it failed in this callback."""
+    failure = ""
 
     numbers: ClassVar[dict[int, int]] = {}
     """Connection numbers by file descriptor, until they are claimed."""
 
     def accept(self) -> tuple[socket.socket, Any]:
-        conn, address = super().accept()
+        try:
+            conn, address = super().accept()
+        except BlockingIOError:
+            self.settle()
+            raise
+        except OSError as error:
+            self._fail(error)
+            raise
         note = self.note.about(conn=self.note.probe.next_conn())
         assert note.conn is not None
-        self.numbers[conn.fileno()] = note.conn
-        note(Accept, _ACCEPT, _text(address), conn.fileno())
+        fd = conn.fileno()
+        self.numbers[fd] = note.conn
+        _accepted[fd] = weakref.ref(conn), note.conn
+        note(Accept, _ACCEPT, _text(address), fd)
+        if not self.taken:
+            _unsaid.append(self)
+        self.taken += 1
         return conn, address
+
+    def _fail(self, error: OSError) -> None:
+        # asyncio tries again as often as the backlog is long, at once; it is
+        # said when the loop waits, as one.
+        if not self.failed:
+            _unsaid.append(self)
+        self.failed += 1
+        self.failure = error.strerror or type(error).__name__
+
+    def settle(self) -> None:
+        """Say what one callback has taken, now that it is done."""
+        taken, self.taken = self.taken, 0
+        failed, self.failed = self.failed, 0
+        if self.note.probe.lens == "off":
+            return
+        if taken:
+            self.note(LoopAccept, _ACCEPT, self.fileno(), taken)
+        if failed:
+            self.note(AcceptFailed, _ACCEPT, self.failure, failed)
+
+
+_unsaid: list[ListenSocket] = []
+"""Whose callback has not been seen to end."""
+
+_accepted: dict[int, tuple["weakref.ref[socket.socket]", int]] = {}
+"""Accepted sockets and their connections' numbers, by file descriptor."""
+
+
+def settle() -> None:
+    """Say what the listening sockets have not said yet; between two turns.
+
+    A callback that has taken as many as the backlog is long ends without
+    asking for one more.
+    """
+    while _unsaid:
+        _unsaid.pop().settle()
+
+
+def connection_at(fd: int) -> int | None:
+    """Give the number of the accepted connection with this file descriptor.
+
+    Once the socket is closed, its descriptor may be anybody's.
+    """
+    sock, number = _accepted.get(fd, (None, None))
+    found = None if sock is None else sock()
+    if found is not None and found.fileno() == fd:
+        return number
+    _accepted.pop(fd, None)
+    return None
 
 
 def claim(fd: int, probe: Probe) -> int:

@@ -1,4 +1,7 @@
-"""A coroutine around a task's own says what each step of the task does."""
+"""A coroutine around a task's own says when the task begins and ends.
+
+What it waits for in between is said by `stops`, which goes on from here.
+"""
 
 import asyncio
 from collections.abc import Coroutine, Generator
@@ -13,9 +16,15 @@ from tracer.events import TaskCreated, TaskDone, TaskStarted
 class StepCoro(Coroutine[Any, Any, Any]):
     """Stands around a task's coroutine and says when it begins and ends.
 
-    While a step runs, `probe.task` is this task's number: so each event tells
-    in which task it happened. asyncio, anyio and debuggers look into a task's
-    coroutine by the attributes `cr_*`, and see through to the real one.
+    While a step runs, `probe.task` is this task's number and `probe.step`
+    this object: so each event tells in which task it happened. asyncio, anyio
+    and debuggers look into a task's coroutine by the attributes `cr_*`, and
+    see through to the real one.
+
+    Attributes:
+        note: Speaks for the request that the task belongs to, if any.
+        number: The task's number.
+        where: The place of the task's own function.
 
     Source: Python, `collections.abc.Coroutine`
     """
@@ -25,13 +34,13 @@ class StepCoro(Coroutine[Any, Any, Any]):
         "__qualname__",
         "__weakref__",
         "_coro",
-        "_note",
-        "_number",
         "_parent",
         "_probe",
         "_said",
-        "_where",
         "cr_code",
+        "note",
+        "number",
+        "where",
     )
 
     def __init__(
@@ -39,11 +48,11 @@ class StepCoro(Coroutine[Any, Any, Any]):
     ) -> None:
         self._coro: Coroutine[Any, Any, Any] | None = coro
         self._probe = probe
-        self._number = number
+        self.number = number
         self._parent = probe.task
         # Made in a request's task (or by the server for a request), a task
         # belongs to that request.
-        self._note = CURRENT.get() or Note(probe)
+        self.note = CURRENT.get() or Note(probe)
         self._said: Literal["nothing", "created", "started"] = "nothing"
         self.__name__: str
         self.__qualname__: str
@@ -55,16 +64,16 @@ class StepCoro(Coroutine[Any, Any, Any]):
             self.__name__ = getattr(coro, "__name__", type(coro).__name__)
             self.__qualname__ = getattr(coro, "__qualname__", self.__name__)
             self.cr_code = getattr(coro, "cr_code", None)
-        self._where = None if self.cr_code is None else place(self.cr_code)
+        self.where = None if self.cr_code is None else place(self.cr_code)
 
     def announce(self, name: str) -> None:
         """Say that the task exists; once, and before its first step."""
         if self._said == "nothing":
             self._said = "created"
-            self._note.four(
+            self.note.four(
                 TaskCreated,
-                self._where,
-                self._number,
+                self.where,
+                self.number,
                 name,
                 self.__qualname__,
                 self._parent,
@@ -76,8 +85,8 @@ class StepCoro(Coroutine[Any, Any, Any]):
         probe = self._probe
         # Not None within an eager task's first step, which runs inside the
         # step of the task that made it.
-        before = probe.task
-        probe.task = self._number
+        before, outer = probe.task, probe.step
+        probe.task, probe.step = self.number, self
         try:
             if self._said != "started":
                 self._begin()
@@ -86,7 +95,7 @@ class StepCoro(Coroutine[Any, Any, Any]):
             self._end(error)
             raise
         finally:
-            probe.task = before
+            probe.task, probe.step = before, outer
 
     def throw(
         self,
@@ -98,8 +107,8 @@ class StepCoro(Coroutine[Any, Any, Any]):
         given = (typ,) if val is None and tb is None else (typ, val, tb)
         coro = self._living()
         probe = self._probe
-        before = probe.task
-        probe.task = self._number
+        before, outer = probe.task, probe.step
+        probe.task, probe.step = self.number, self
         try:
             if self._said != "started":
                 self._begin()
@@ -108,20 +117,20 @@ class StepCoro(Coroutine[Any, Any, Any]):
             self._end(error)
             raise
         finally:
-            probe.task = before
+            probe.task, probe.step = before, outer
 
     def _begin(self) -> None:
         self.announce("")  # an eager task has no name yet
         self._said = "started"
-        self._note.one(TaskStarted, self._where, self._number)
+        self.note.one(TaskStarted, self.where, self.number)
 
     def _end(self, error: BaseException) -> None:
-        number, outcome, name = self._number, "returned", None
+        number, outcome, name = self.number, "returned", None
         if isinstance(error, asyncio.CancelledError):
             outcome = "cancelled"
         elif not isinstance(error, StopIteration):
             outcome, name = "raised", type(error).__name__
-        self._note.three(TaskDone, self._where, number, outcome, name)
+        self.note.three(TaskDone, self.where, number, outcome, name)
         # A coroutine that has ended lets go of its frame, and so do we: the
         # frame holds the request, and the request's task holds us.
         self._coro = None

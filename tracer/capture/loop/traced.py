@@ -2,29 +2,37 @@
 
 import asyncio
 import selectors
+import sys
 from collections.abc import Callable
-from typing import Any
+from threading import get_ident
+from typing import TYPE_CHECKING, Any
 
-from tracer.capture.loop.selector import Lens
+from tracer.capture.loop.selector import Lens, Turns
 from tracer.capture.loop.steps import StepCoro
-from tracer.capture.probe import Probe
+from tracer.capture.loop.stops import LensCoro
+from tracer.capture.loop.wakers import FromThread, task_of, waker_of
+from tracer.capture.probe import Probe, WorkerNote
+from tracer.events import TaskLost
+
+if TYPE_CHECKING:
+    from asyncio import SelectorEventLoop as _Loop
+else:
+    _Loop = object  # any loop's class stands behind it
 
 
-class TracedLoop(asyncio.SelectorEventLoop):
-    """asyncio's own loop, which says when tasks are made, begin and end.
+class SeenTasks(_Loop):
+    """For any loop: says when tasks are made, begin and end.
 
     `create_task` is overridden, and no task factory set: so a factory of the
-    user's own works as before, and is given the coroutine that we watch.
+    user's own works as before, and is given the coroutine that we watch. A
+    task that is made by `asyncio.Task(...)` goes past the loop and past us.
     """
 
-    selector_name = selectors.DefaultSelector.__name__
-
-    def __init__(self, probe: Probe) -> None:
-        super().__init__(Lens(probe))
-        self._probe = probe
-        self._tasks_made = 0
-        if (watch := probe.watch) is not None:
-            watch.start()
+    step_class: type[StepCoro] = StepCoro
+    _probe: Probe
+    _home: int
+    """The thread that made the loop, to run it."""
+    _tasks_made = 0
 
     def create_task(  # any keywords: each Python has more of them
         self,
@@ -38,10 +46,157 @@ class TracedLoop(asyncio.SelectorEventLoop):
         if not asyncio.iscoroutine(coro):
             return super().create_task(coro, **kwargs)  # and let it complain
         self._tasks_made += 1
-        step = StepCoro(coro, self._probe, self._tasks_made)
+        step = self.step_class(coro, self._probe, self._tasks_made)
         task = super().create_task(step, **kwargs)
-        step.announce(task.get_name())
+        if self.get_debug():
+            forget_caller(task)
+        # A factory of the user's own may make what it likes.
+        made: object = task
+        name = made.get_name() if isinstance(made, asyncio.Task) else ""
+        step.announce((_NAMED_LATER and _name_to_come()) or name)
         return task
+
+
+_NAMED_LATER = sys.version_info < (3, 12)
+"""There, `asyncio.create_task` names the task once the loop has made it."""
+
+
+def _name_to_come() -> str:
+    caller = sys._getframe(2)  # noqa: SLF001  # documented
+    if caller.f_code in _NAMERS:
+        return str(caller.f_locals.get("name") or "")
+    return ""
+
+
+_NAMERS = (asyncio.create_task.__code__, asyncio.TaskGroup.create_task.__code__)
+
+
+class SeenStops(SeenTasks):
+    """For any loop: says each step of a task, and who asked for it.
+
+    `call_soon` is where a task passes on its way to its next step; asyncio's
+    own tasks, written in C, call it too. It is looked at, and goes on as it
+    came.
+    """
+
+    step_class = LensCoro
+
+    def call_soon(  # type: ignore[override]  # the callback's own arguments
+        self,
+        callback: Callable[..., object],
+        *args: Any,  # noqa: ANN401
+        context: Any = None,  # noqa: ANN401
+    ) -> asyncio.Handle:
+        """Note that a task becomes ready, and do what was asked.
+
+        Source: asyncio, `loop.call_soon`
+        """
+        task = task_of(callback)
+        if task is not None:
+            coro = task.get_coro()
+            if type(coro) is LensCoro:
+                self._wake(coro, args)
+        handle = super().call_soon(callback, *args, context=context)
+        if self.get_debug():
+            forget_caller(handle)
+        return handle
+
+    def _wake(self, coro: LensCoro, args: tuple[Any, ...]) -> None:
+        coro.ask()
+        if coro.gave_way or not coro.begun:
+            return
+        coro.cut = bool(args) and args[0].cancelled()
+        if (task := self._probe.task) is not None:
+            coro.woken_by, coro.waker = "task", task
+        else:
+            frame = sys._getframe(2)  # noqa: SLF001  # documented
+            coro.woken_by, coro.waker = waker_of(self, frame, coro)
+
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        """Note which task was lost, and do what was asked.
+
+        Source: asyncio, `loop.call_exception_handler`
+        """
+        self._note_lost(context)
+        super().call_exception_handler(context)
+
+    def _note_lost(self, context: dict[str, Any]) -> None:
+        ended = str(context.get("message", "")).endswith(_NEVER_RETRIEVED)
+        task = context.get("future" if ended else "task")
+        if not isinstance(task, asyncio.Task):
+            return
+        if not ended and context.get("message") != _PENDING:
+            return
+        coro = task.get_coro()
+        if isinstance(coro, StepCoro):
+            error = context.get("exception")
+            said = "pending" if error is None else type(error).__qualname__
+            # The garbage collector runs in whatever thread it likes.
+            here = get_ident() == self._home
+            note = coro.note if here else WorkerNote(coro.note)
+            note(TaskLost, coro.where, coro.number, said)
+
+
+def forget_caller(made: Any) -> None:  # noqa: ANN401  # a handle or a task
+    """Leave ourselves out of where a handle says that it was made.
+
+    Each of asyncio's own functions on the way does so.
+    """
+    trace = getattr(made, "_source_traceback", None)
+    if trace:
+        del trace[-1]
+
+
+_NEVER_RETRIEVED = " exception was never retrieved"
+_PENDING = "Task was destroyed but it is pending!"
+
+
+class TracedLoop(SeenTasks, asyncio.SelectorEventLoop):
+    """asyncio's own loop, which counts its turns and numbers its tasks."""
+
+    selector: type[Turns] = Turns
+    selector_name = selectors.DefaultSelector.__name__
+
+    def __init__(self, probe: Probe) -> None:
+        self._probe = probe
+        self._home = get_ident()
+        super().__init__(self.selector(probe))
+        if (watch := probe.watch) is not None:
+            watch.start()
+
+
+class LensLoop(SeenStops, TracedLoop):
+    """A traced loop that says each turn and each step too."""
+
+    selector = Lens
+
+    def call_soon_threadsafe(  # type: ignore[override]  # see `call_soon`
+        self,
+        callback: Callable[..., object],
+        *args: Any,  # noqa: ANN401
+        context: Any = None,  # noqa: ANN401
+    ) -> asyncio.Handle:
+        """What asyncio's own does, with a handle that tells where it is from.
+
+        Source: asyncio, `loop.call_soon_threadsafe`
+        """
+        inner: Any = self  # whose private parts these are
+        inner._check_closed()  # noqa: SLF001
+        debug = self.get_debug()
+        if debug:
+            inner._check_callback(  # noqa: SLF001
+                callback, "call_soon_threadsafe"
+            )
+        handle = FromThread(callback, args, self, context)
+        if debug:
+            forget_caller(handle)
+        inner._add_callback_signalsafe(handle)  # noqa: SLF001
+        return handle
+
+
+def new_loop(probe: Probe) -> TracedLoop:
+    """Make the loop that shows as much as `probe.lens` says."""
+    return TracedLoop(probe) if probe.lens == "off" else LensLoop(probe)
 
 
 def traced_loop_factory(
@@ -51,4 +206,4 @@ def traced_loop_factory(
 
     Source: asyncio, `Runner(loop_factory=...)`
     """
-    return lambda: TracedLoop(probe)
+    return lambda: new_loop(probe)

@@ -21,7 +21,7 @@ from importlib.metadata import PackageNotFoundError, version
 from types import FrameType
 from typing import Literal
 
-from tracer.capture.loop import TracedLoop
+from tracer.capture.loop import new_loop
 from tracer.capture.server.address import address
 from tracer.capture.server.config import Config
 from tracer.capture.server.lifespan import LifespanOff, LifespanOn
@@ -120,7 +120,7 @@ class Server:
     def _new_loop(self) -> asyncio.AbstractEventLoop:
         if (note := self.note) is None:
             return asyncio.SelectorEventLoop()
-        loop = TracedLoop(note.probe)
+        loop = new_loop(note.probe)
         note(LoopCreated, AT.run, "SelectorEventLoop", loop.selector_name)
         return loop
 

@@ -1,0 +1,250 @@
+"""What a suspended coroutine stands in: one await inside the other.
+
+The objects are followed by the attributes that Python gives them, and where
+it gives none by what the garbage collector sees. No frame is made but for
+the one whose line is wanted, and what is found out about a piece of code is
+kept.
+"""
+
+import asyncio
+import gc
+import sys
+from types import (
+    AsyncGeneratorType,
+    CodeType,
+    CoroutineType,
+    FrameType,
+    GeneratorType,
+)
+from typing import Any
+
+from tracer.capture.loop.steps import StepCoro
+from tracer.capture.loop.waits import (
+    RULES,
+    Rule,
+    name_of,
+)
+from tracer.capture.sources import owner_of, place
+from tracer.events.tasks import WaitsFor
+
+DEEPEST = 500
+"""Awaits that are followed; a chain that bites its own tail ends there."""
+
+MANY = 5000
+"""Pieces of code that are remembered: an app may make them by `exec`."""
+
+Chain = list[Any]
+"""Each coroutine or generator that waits, the outermost first."""
+
+Wait = tuple[WaitsFor, str, int | None]
+"""What is waited for, the function that waits, the task waited for."""
+
+
+class Link:
+    """One piece of code that may stand in a chain, and what is known of it.
+
+    Attributes:
+        code: Kept, so that its `id()` stays its own.
+        rule: What it means when it waits, or None.
+        by: Its name, as `TaskSuspended.by` has it.
+        owner: `app`, `server`, or whose else it is.
+        where: Its place.
+    """
+
+    __slots__ = ("_lines", "by", "code", "owner", "rule", "where")
+
+    def __init__(self, code: CodeType, module: str) -> None:
+        self.code = code
+        self.rule: Rule | None = RULES.get((module, code.co_qualname))
+        self.by = name_of(code, module, self.rule)
+        served = "/capture/server/" in code.co_filename
+        owner = owner_of(code)
+        self.owner = "server" if owner == "ours" and served else owner
+        self.where = place(code)
+        self._lines: dict[int, int] = {}
+
+    def line(self, frame: FrameType | None) -> int | None:
+        """Give the line at which its frame stands."""
+        if frame is None:
+            return None
+        at = frame.f_lasti
+        found = self._lines.get(at)
+        if found is None:
+            found = self._lines[at] = frame.f_lineno
+        return found
+
+
+_links: dict[int, Link] = {}
+
+
+def awaits(coro: object) -> Chain:
+    """Follow what a suspended coroutine awaits, down to the future.
+
+    Source: Python, `cr_await`, `gi_yieldfrom`, `ag_await`
+    """
+    found: Chain = []
+    thing: Any = coro
+    for _ in range(DEEPEST):
+        kind = type(thing)
+        if kind is CoroutineType:
+            found.append(thing)
+            thing = thing.cr_await
+        elif kind is GeneratorType:
+            found.append(thing)
+            thing = thing.gi_yieldfrom
+        elif kind is AsyncGeneratorType:
+            found.append(thing)
+            thing = thing.ag_await
+        elif kind.__name__ in _HIDDEN:
+            thing = next(iter(gc.get_referents(thing)), None)
+        else:
+            break
+    return found
+
+
+_HIDDEN = frozenset(
+    {
+        "coroutine_wrapper",
+        "async_generator_asend",
+        "async_generator_athrow",
+        "anext_awaitable",
+    }
+)
+"""Types of Python's own that don't tell what they stand around; it is the
+first thing that they refer to."""
+
+
+def _frame(thing: Any) -> FrameType | None:  # noqa: ANN401  # see Chain
+    kind = type(thing)
+    frame: FrameType | None
+    if kind is CoroutineType:
+        frame = thing.cr_frame
+    elif kind is GeneratorType:
+        frame = thing.gi_frame
+    else:
+        frame = thing.ag_frame
+    return frame
+
+
+def _link(thing: Any) -> Link:  # noqa: ANN401  # see Chain
+    kind = type(thing)
+    if kind is CoroutineType:
+        code = thing.cr_code
+    elif kind is GeneratorType:
+        code = thing.gi_code
+    else:
+        code = thing.ag_code
+    return _links.get(id(code)) or _learn(code, thing)
+
+
+def _learn(code: CodeType, thing: object) -> Link:
+    frame = _frame(thing)
+    module = frame.f_globals.get("__name__") if frame is not None else None
+    if len(_links) >= MANY:
+        _links.clear()
+    found = Link(code, module if isinstance(module, str) else "")
+    _links[id(code)] = found
+    return found
+
+
+def stop_of(
+    chain: Chain, awaited: object
+) -> tuple[Wait, int | None, int | None]:
+    """Tell what a chain waits for, and at which line of whose code.
+
+    Args:
+        chain: From `awaits`.
+        awaited: What the coroutine gave to its task: a future, or None.
+
+    Returns:
+        The wait; the place and the line of the innermost code of the app's
+        own, or else of the server's, or else of the task's.
+    """
+    said: WaitsFor | None = None
+    by = ""
+    known = True
+    spot: Any = None
+    link: Link | None = None
+    for thing in reversed(chain):
+        each = _link(thing)
+        if known:
+            rule = each.rule
+            if rule is None:
+                known = False
+                by = by or each.by
+            elif said is None:
+                said, by = rule.own, each.by
+            elif said in rule.instead:
+                said, by = rule.instead[said], each.by
+        if each.owner == "app":
+            spot, link = thing, each
+            break
+        if each.owner == "server" and link is None:
+            spot, link = thing, each
+    if link is None and chain:
+        spot, link = chain[0], _link(chain[0])
+    wait = _wait(chain, awaited, said, by)
+    if link is None:
+        return wait, None, None
+    return wait, link.where, link.line(_frame(spot))
+
+
+def _wait(
+    chain: Chain, awaited: object, said: WaitsFor | None, by: str
+) -> Wait:
+    if awaited is None:
+        return "gave way", by, None
+    if said is not None:
+        return said, by, None
+    if by == "asyncio.wait_for":
+        # In 3.11 it waits for a future of its own until this one is done.
+        frame = _frame(chain[-1])
+        if frame is not None:
+            awaited = frame.f_locals.get("fut", awaited)
+    return _by_type(awaited, by)
+
+
+def _by_type(awaited: object, by: str) -> Wait:
+    """Tell it by the future, since the function says nothing."""
+    if isinstance(awaited, asyncio.Task):
+        return "child task", by, number_of(awaited)
+    if type(awaited).__name__ == "_GatheringFuture":
+        return "child tasks", "asyncio.gather", None
+    for callback, *_ in getattr(awaited, "_callbacks", None) or ():
+        said = _CALLBACKS.get(getattr(callback, "__qualname__", ""))
+        if said is not None:
+            return *said, None
+    return "future", by, None
+
+
+_CALLBACKS: dict[str, tuple[WaitsFor, str]] = {
+    "_chain_future.<locals>._call_check_cancel": (
+        "worker thread",
+        "loop.run_in_executor",
+    ),
+    "shield.<locals>._outer_done_callback": ("child task", "asyncio.shield"),
+}
+"""Who is called when such a future is cancelled, and so who made it."""
+
+
+def number_of(task: asyncio.Task[Any]) -> int | None:
+    """Give the number of a task, if it is one of those that we see."""
+    coro = task.get_coro()
+    return coro.number if isinstance(coro, StepCoro) else None
+
+
+def told(chain: Chain) -> tuple[str, ...]:
+    """Write a chain down: `file:line function` for each await."""
+    said = []
+    for thing in chain:
+        link = _link(thing)
+        line = link.line(_frame(thing))
+        file = _file(link.code.co_filename)
+        said.append(f"{file}:{line} {link.code.co_qualname}")
+    return tuple(said)
+
+
+def _file(file: str) -> str:
+    # By the import path alone, since asking the disk would block the loop.
+    roots = [root for root in sys.path if root and file.startswith(root + "/")]
+    return file[max(map(len, roots), default=file.rfind("/")) + 1 :]

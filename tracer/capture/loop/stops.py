@@ -1,0 +1,161 @@
+"""Where a task stops, for what, and who woke it: said at each of its steps.
+
+A task's coroutine is stepped by `send` and `throw`, and gives back what it
+waits for. The chain of awaits inside it is read then, and not touched.
+"""
+
+import asyncio
+from collections.abc import Coroutine
+from time import monotonic_ns
+from types import TracebackType
+from typing import Any
+
+from tracer.capture.loop.chain import awaits, stop_of, told
+from tracer.capture.loop.steps import StepCoro
+from tracer.capture.probe import Probe
+from tracer.events import TaskResumed, TaskStarted, TaskSuspended
+from tracer.events.tasks import WokenBy
+
+
+class LensCoro(StepCoro):
+    """Says each stop of a task too: what it waits for, and who woke it.
+
+    Attributes:
+        since: When its last step began, on the monotonic clock.
+        ready: When the loop was asked to run its next step; 0: it wasn't.
+        woken_by: What asked for it.
+        waker: Number of the task that asked for it, where it was one.
+        cut: Whether what it waited for was cancelled.
+
+    Source: asyncio, `Task.__step`
+    """
+
+    __slots__ = ("cut", "gave_way", "ready", "since", "waker", "woken_by")
+
+    def __init__(
+        self, coro: Coroutine[Any, Any, Any], probe: Probe, number: int
+    ) -> None:
+        super().__init__(coro, probe, number)
+        self.since = 0
+        self.ready = 0
+        self.woken_by: WokenBy = "callback"
+        self.waker: int | None = None
+        self.gave_way = False
+        self.cut = False
+
+    def ask(self) -> None:
+        """Note that the loop is asked for the next step."""
+        self.ready = monotonic_ns()
+
+    @property
+    def begun(self) -> bool:
+        """Whether its first step has run."""
+        return self._said == "started"
+
+    def send(self, value: object) -> object:
+        """Run one step of the task."""
+        coro = self._living() if self._coro is None else self._coro
+        probe = self._probe
+        before, outer = probe.task, probe.step
+        probe.task, probe.step = self.number, self
+        try:
+            if self._said == "started":
+                self._resume(self.woken_by, self.waker)
+            else:
+                self._begin()
+            awaited = coro.send(value)
+        except BaseException as error:
+            self._end(error)
+            raise
+        else:
+            self._stop(awaited)
+            return awaited
+        finally:
+            probe.task, probe.step = before, outer
+
+    def throw(
+        self,
+        typ: Any,  # noqa: ANN401  # three old forms of one argument
+        val: BaseException | object = None,
+        tb: TracebackType | None = None,
+    ) -> object:
+        """Run one step that begins with an exception: a cancellation, say."""
+        given = (typ,) if val is None and tb is None else (typ, val, tb)
+        coro = self._living()
+        probe = self._probe
+        before, outer = probe.task, probe.step
+        probe.task, probe.step = self.number, self
+        try:
+            if self._said == "started":
+                self._resume(*self._thrown(typ))
+            else:
+                self._begin()
+            awaited = coro.throw(*given)
+        except BaseException as error:
+            self._end(error)
+            raise
+        else:
+            self._stop(awaited)
+            return awaited
+        finally:
+            probe.task, probe.step = before, outer
+
+    def _begin(self) -> None:
+        self.announce("")
+        self._said = "started"
+        self.since = now = monotonic_ns()
+        waited = now - self.ready if self.ready else 0
+        self.note.two(TaskStarted, self.where, self.number, waited)
+        self.ready = 0
+
+    def _resume(self, woken_by: WokenBy, waker: int | None) -> None:
+        # Written out, since the clock is read anyway: see `Note`.
+        probe, note = self._probe, self.note
+        self.since = now = monotonic_ns()
+        probe.emit(
+            TaskResumed(
+                self.number,
+                "turn" if self.gave_way and woken_by != "cancel" else woken_by,
+                waker,
+                now - self.ready if self.ready else 0,
+                t=now - probe.zero,
+                turn=probe.turn,
+                thread="loop",
+                conn=note.conn,
+                req=note.req,
+                task=self.number,
+                where=self.where,
+            )
+        )
+        self.ready = 0
+
+    def _thrown(self, typ: object) -> tuple[WokenBy, int | None]:
+        """Tell a cancellation of this task from one of what it waited for."""
+        error = typ if isinstance(typ, type) else type(typ)
+        if issubclass(error, asyncio.CancelledError):
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                return "cancel", self.waker if self.cut else None
+        return self.woken_by, self.waker
+
+    def _stop(self, awaited: object) -> None:
+        self.gave_way = awaited is None
+        self.woken_by, self.waker = "callback", None
+        chain: tuple[str, ...] = ()
+        try:
+            inside = awaits(self._coro)
+            (wait, by, on), where, line = stop_of(inside, awaited)
+            if self._probe.lens == "full":
+                chain = told(inside)
+        except Exception:  # noqa: BLE001  # the app must not have it
+            wait, by, on, where, line = "future", "", None, None, None
+        self.note(
+            TaskSuspended,
+            self.where if where is None else where,
+            self.number,
+            wait,
+            by,
+            on,
+            line,
+            chain,
+        )

@@ -1,0 +1,102 @@
+"""Who made a task ready: told by what the loop runs when it is asked.
+
+A task that is to run again goes through `loop.call_soon`, and somebody is
+running then: another task's step, or a plain callback, whose handle says
+whether a timer, a descriptor or another thread brought it. Nothing is changed
+in what passes.
+"""
+
+import asyncio
+import sys
+from types import BuiltinFunctionType, FrameType
+from typing import Any
+from weakref import WeakSet
+
+from tracer.capture.loop.chain import number_of
+from tracer.events.tasks import WokenBy
+
+Waker = tuple[WokenBy, int | None]
+
+_RUN = asyncio.Handle._run.__code__  # noqa: SLF001  # compared, not called
+_NOBODY: Waker = ("callback", None)
+
+
+class FromThread(asyncio.Handle):
+    """A callback that another thread has sent, by `call_soon_threadsafe`."""
+
+    __slots__ = ()
+
+
+FromThread.__name__ = FromThread.__qualname__ = "Handle"  # to who prints it
+
+DESCRIPTORS: "WeakSet[asyncio.Handle]" = WeakSet()
+"""The callbacks that wait for a descriptor to be ready."""
+
+
+def task_of(callback: object) -> asyncio.Task[Any] | None:
+    """Give the task whose next step a callback runs; None: it is another.
+
+    Source: asyncio, `Task.__step` and `Task.__wakeup`, written in C
+    """
+    kind = type(callback)
+    if kind is BuiltinFunctionType:
+        if callback.__name__ != "task_wakeup":  # type: ignore[attr-defined]
+            return None
+    elif kind.__name__ != "TaskStepMethWrapper":
+        return None
+    task: asyncio.Task[Any] = callback.__self__  # type: ignore[attr-defined]
+    return task
+
+
+def waker_of(
+    loop: asyncio.AbstractEventLoop, frame: FrameType | None, woken: object
+) -> Waker:
+    """Tell what runs now, while no step of a task that we see does.
+
+    Args:
+        loop: The loop that is asked.
+        frame: Who asks it.
+        woken: The coroutine of the task that is made ready.
+    """
+    while frame is not None and frame.f_code is not _RUN:
+        frame = frame.f_back
+    if frame is None:
+        return _NOBODY
+    handle = frame.f_locals["self"]
+    kind = type(handle)
+    if kind is asyncio.TimerHandle:
+        return "timer", None
+    if kind is FromThread:
+        return "thread", None
+    if handle in DESCRIPTORS:
+        return "socket", None
+    callback = handle._callback  # noqa: SLF001  # told, never relied on
+    ending = task_of(callback)
+    if ending is not None:
+        # Its step has just ended: with it the task, or its await had nothing
+        # to wait for.
+        if ending.get_coro() is woken:
+            return "turn", None
+        return "task", number_of(ending)
+    if handle in getattr(loop, "_signal_handlers", {}).values():
+        return "signal", None
+    return _called_back(callback, handle._args)  # noqa: SLF001
+
+
+def _called_back(callback: object, args: tuple[object, ...] | None) -> Waker:
+    """Tell why a plain callback runs: a task has ended, a transport has."""
+    last = args[-1] if args else None
+    if isinstance(last, asyncio.Task) and last.done():
+        return "task", number_of(last)
+    if getattr(callback, "__name__", "") in _OF_SOCKETS:
+        return "socket", None
+    return _NOBODY
+
+
+_OF_SOCKETS = frozenset({"_call_connection_lost", "connection_made"})
+"""What transports ask the loop to call, a turn after the socket's news."""
+
+
+def asked_by() -> FrameType:
+    """The frame of who called the function that calls this."""
+    return sys._getframe(2)  # noqa: SLF001  # documented
