@@ -25,7 +25,7 @@ from tracer.events import (
 )
 from tracer.events.log import Record
 from tracer.model.lanes.blocked import Blocked, Card
-from tracer.model.lanes.lane import Lane, Segment, State, start_of
+from tracer.model.lanes.lane import Lane, Segment, State
 from tracer.model.lanes.tasks import Tasks
 from tracer.model.lanes.threads import Gauge, Job, Threads
 
@@ -158,7 +158,7 @@ class Lanes:
         What came after the last turn's last step isn't known before the next
         turn begins: there the lane is open.
         """
-        steps = self._steps(t0, t1)
+        steps = self.tasks.steps(t0, t1)
         if not self.turns:
             return steps  # whose loop's turns can't be seen
         made: list[Segment] = []
@@ -176,11 +176,6 @@ class Lanes:
                 end = max(later.t - later.waited, turn.t)
             done = _fill(made, turn, end, steps, done)
         return [each for each in made if each.end is None or each.end >= t0]
-
-    def _steps(self, t0: int, t1: int) -> list[Segment]:
-        lit = self.tasks.lit
-        first = max(bisect_right(lit, t0, key=start_of) - 1, 0)
-        return lit[first : bisect_right(lit, t1, key=start_of)]
 
     def at(self, t: int) -> dict[int, Segment]:
         """What each task was doing at one moment, by its number."""

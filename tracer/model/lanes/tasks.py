@@ -4,6 +4,7 @@ The loop has one thread, so that at most one task runs at a time; what ran on
 it is kept in one list beside the lanes.
 """
 
+from bisect import bisect_right
 from dataclasses import dataclass, field
 
 from tracer.events import (
@@ -15,7 +16,7 @@ from tracer.events import (
     TaskStarted,
     TaskSuspended,
 )
-from tracer.model.lanes.lane import Lane, Segment, State
+from tracer.model.lanes.lane import Lane, Segment, State, start_of
 
 LIT = 100_000
 """Steps that the loop's lane keeps; a quarter goes when there are more."""
@@ -250,6 +251,11 @@ class Tasks:
         found = self._ended.between(t0, t1)
         found += (lane for lane in self.alive.values() if lane.born <= t1)
         return sorted(found, key=lambda lane: (lane.born, lane.id))
+
+    def steps(self, t0: int, t1: int) -> list[Segment]:
+        """What ran on the loop between two times, in order."""
+        first = max(bisect_right(self.lit, t0, key=start_of) - 1, 0)
+        return self.lit[first : bisect_right(self.lit, t1, key=start_of)]
 
     def _forget(self) -> None:
         """Let the oldest go until a quarter is free."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from tracer.events import Held, Released
 from tracer.events.log import Record
 from tracer.model.playback import Score, travelled
-from tracer.model.requests import Request
+from tracer.model.requests import OVER, Request
 from tracer.model.stage import Leg, Stop
 from tracer.model.trace import Trace
 
@@ -51,6 +51,20 @@ class Moment:
     def began(self) -> int:
         """`t` of the request's first event."""
         return self.story[0].t if self.story else 0
+
+    @property
+    def at(self) -> int:
+        """`t` of the playhead, which moves on between two events."""
+        if self.score is None or self.index < 0:
+            return self.now
+        record, after = self.story[self.index], self.index + 1
+        if after >= min(len(self.story), len(self.score.beats)):
+            over = self.request is None or self.request.outcome in OVER
+            return record.t if over else max(record.t, self.now)
+        beat = self.score.beats[self.index]
+        part = (self.clock - beat.start) / (beat.dwell or 1.0)
+        gap = self.story[after].t - record.t
+        return record.t + round(gap * min(max(part, 0.0), 1.0))
 
     @property
     def played(self) -> Sequence[Record]:
