@@ -36,11 +36,13 @@ async def hold_after(note: Note, call: Call, args: tuple[Any, ...]) -> None:
 
 def _stage_of(call: Call, args: tuple[Any, ...]) -> tuple[Stage, Any] | None:
     """Give the stage that the thread will enter, and its token."""
+    named: dict[str, Any] = {}
     while is_a(call, functools.partial):
-        call, args = call.func, (*call.args, *args)
+        call, args, named = call.func, (*call.args, *args), call.keywords
     if is_a(call, MethodType):
         call, args = call.__func__, (call.__self__, *args)
-    stage = SYNC.get(call)
+    # FastAPI has a function of its own run there, and gives the endpoint so.
+    stage = SYNC.get(call) or SYNC.get(named.get("function"))
     if stage is None:
         return None
     try:
