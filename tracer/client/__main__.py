@@ -14,7 +14,7 @@ from tracer.client import demo_app_dir
 from tracer.client.address import Place, resolve
 from tracer.client.answers import Answer
 from tracer.client.play import FOREVER, Player, ServerGoneError
-from tracer.client.scenario import Parameters, clean_target, find
+from tracer.client.scenario import choose, clean_target, find
 from tracer.client.script import AnyStep, ScriptError, load
 from tracer.client.waiting import TookTooLongError
 from tracer.events.client import ClientEvent
@@ -91,7 +91,7 @@ def _steps(options: argparse.Namespace, place: Place) -> Sequence[AnyStep]:
     if options.scenario is None:
         return load(options.script, options.name)
     target = clean_target(options.target or place.target)
-    chosen = Parameters(count=options.count)
+    chosen = choose(count=options.count)
     return find(options.scenario).play(target, place.name, chosen)
 
 

@@ -206,6 +206,35 @@ def find(name: str) -> Scenario:
     return known[name]
 
 
+def choose(**values: object) -> Parameters:
+    """Parameters that were chosen; None where they weren't.
+
+    Raises:
+        ScriptError: One of them is out of bounds.
+    """
+    given = {name: each for name, each in values.items() if each is not None}
+    try:
+        return msgspec.convert(given, Parameters)
+    except msgspec.ValidationError as error:
+        raise ScriptError(str(error)) from error
+
+
+def checked(name: str, target: str, count: int) -> str:
+    """See that a scenario can be played so, and give the target it sends.
+
+    Args:
+        name: The scenario's.
+        target: Path and query, as a user writes them.
+        count: How many requests; 0: as many as it has.
+
+    Raises:
+        ScriptError: It can't.
+    """
+    clean = clean_target(target)
+    find(name).play(clean, "server", choose(count=count or None))
+    return clean
+
+
 def clean_target(text: str) -> str:
     """A target as it may stand in a request line.
 

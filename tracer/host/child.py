@@ -10,14 +10,16 @@ import threading
 from collections.abc import Sequence
 from typing import Self
 
+from tracer.client.scenario import checked, scenarios
+from tracer.client.script import ScriptError
 from tracer.events import Header, ServerStarted
 from tracer.events.commands import Command, Stop, line
 from tracer.events.log import Decoder, Record, TraceError
+from tracer.host.clients import Clients, TooManyError
 from tracer.host.process import Process
 from tracer.host.queue import Records
 
 MODULE = "tracer.capture.child"
-CLIENT = "tracer.client"
 SENTENCE = "asgi-trace: "
 """How the child's own last words begin; what is before it is the user's."""
 
@@ -64,7 +66,6 @@ class LiveFeed:
         self.header: Header | None = None
         self.url: str | None = None
         self._client = client
-        self._clients: list[Process] = []
         self._records = Records()
         self._decoder = Decoder()
         self._broken: str | None = None
@@ -72,6 +73,7 @@ class LiveFeed:
         self._killed = False
         self._process = Process(MODULE)
         self._process.tell(options)
+        self._clients = Clients(self._process.tell_patiently)
         self._reader = threading.Thread(
             target=self._read, name="asgi-trace reader", daemon=True
         )
@@ -142,21 +144,44 @@ class LiveFeed:
         self._process.tell(line(command))
         return True
 
+    def scenarios(self) -> tuple[tuple[str, str, str], ...]:
+        """What `send` can do: names, and a sentence in each language."""
+        known = scenarios().items()
+        return tuple((name, each.en, each.zh) for name, each in known)
+
+    def send(self, scenario: str, target: str, count: int) -> str | None:
+        """Let a client do a scenario; say why if that isn't possible.
+
+        Args:
+            scenario: Its name.
+            target: Path and query to ask for.
+            count: How many requests; 0: as many as the scenario has.
+        """
+        try:
+            target = checked(scenario, target, count)
+        except ScriptError as error:
+            return str(error)
+        arguments = ["--pace", "1", "--patience", "0", "--scenario", scenario]
+        arguments += ["--target", target]
+        if count:
+            arguments += ["--count", str(count)]
+        problem = self._start_client(arguments)
+        if problem is None:
+            self._client = arguments
+        return problem
+
     def again(self) -> bool:
-        """Run the scripted client once more, if there is one and it's idle."""
+        """Do once more what a client did last; False if there was none."""
         if self._client is None or self.url is None:
             return False
-        if not self.playing and not self._stopping.is_set():
-            for client in self._clients:
-                client.close()
-            self._clients = []
-            self._start_client(self._client, self.url)
+        if not self.playing:
+            self._start_client(self._client)
         return True
 
     @property
     def playing(self) -> bool:
-        """Whether a scripted client is at work."""
-        return any(each.returncode is None for each in self._clients)
+        """Whether a client of ours is at work."""
+        return self._clients.busy
 
     # What the command line asks
 
@@ -192,14 +217,10 @@ class LiveFeed:
     # Behind it
 
     def _end(self) -> None:
-        for client in self._clients:
-            client.signal(signal.SIGTERM)
+        self._clients.stop()
         self._process.tell(line(Stop()))
         self._process.end(PATIENCE)
-        for client in self._clients:
-            client.end((1.0, 1.0))
-            client.close()
-        self._clients = []
+        self._clients.close()
 
     def _read(self) -> None:
         out = self._process.out
@@ -231,8 +252,17 @@ class LiveFeed:
                 if isinstance(record, ServerStarted):
                     self.url = record.url
                     if self._client is not None:
-                        self._start_client(self._client, record.url)
+                        self._start_client(self._client)
         self._records.put(records)
 
-    def _start_client(self, arguments: Sequence[str], url: str) -> None:
-        self._clients.append(Process(CLIENT, "--url", url, *arguments))
+    def _start_client(self, arguments: Sequence[str]) -> str | None:
+        """Start a client, or say why there is none to be sent to."""
+        if self._stopping.is_set() or self.returncode is not None:
+            return "the server has ended, and nobody answers any more"
+        if self.url is None:
+            return "the server does not listen yet: try again in a moment"
+        try:
+            self._clients.start(self.url, arguments)
+        except (TooManyError, OSError) as error:
+            return str(error)
+        return None

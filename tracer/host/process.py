@@ -10,6 +10,8 @@ from collections import deque
 from collections.abc import Sequence
 from typing import IO
 
+from tracer.host.input import Input
+
 LAST = 200
 """Lines of standard error that are kept."""
 
@@ -38,7 +40,8 @@ class Process:
             start_new_session=True,
         )
         self._said: deque[str] = deque(maxlen=LAST)
-        self._input = threading.Lock()
+        assert self._popen.stdin is not None
+        self._input = Input(self._popen.stdin)
         self._listener = threading.Thread(
             target=self._listen, name="asgi-trace last words", daemon=True
         )
@@ -66,19 +69,16 @@ class Process:
         return "".join(tuple(self._said))
 
     def tell(self, line: bytes) -> None:
-        """Write to its standard input; when it's gone, nothing happens."""
-        stdin = self._popen.stdin
-        assert stdin is not None
-        with self._input, contextlib.suppress(OSError, ValueError):
-            stdin.write(line)
-            stdin.flush()
+        """Write to its standard input, some time; when it's gone, never."""
+        self._input.tell(line)
+
+    def tell_patiently(self, line: bytes) -> None:
+        """The same, but wait while it doesn't listen, unless it's gone."""
+        self._input.tell_patiently(line)
 
     def hang_up(self) -> None:
         """Close its standard input, which tells it to stop."""
-        stdin = self._popen.stdin
-        assert stdin is not None
-        with self._input, contextlib.suppress(OSError):
-            stdin.close()
+        self._input.hang_up()
 
     def signal(self, number: int) -> None:
         """Send it a signal, if it still runs."""
@@ -112,7 +112,7 @@ class Process:
 
     def close(self) -> None:
         """Let go of its pipes, once it has ended."""
-        self.hang_up()
+        self._input.close(0.5)
         self._listener.join(0.5)
         self.out.close()
         if not self._listener.is_alive():

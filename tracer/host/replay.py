@@ -103,6 +103,14 @@ class FileFeed:
         """Nobody can send a recording's requests once more."""
         return False
 
+    def scenarios(self) -> tuple[tuple[str, str, str], ...]:
+        """There is no server to send to."""
+        return ()
+
+    def send(self, scenario: str, target: str, count: int) -> str | None:
+        """Say why nothing can be sent."""
+        return "a recording answers nobody: serve the app to send to it"
+
     def close(self) -> None:
         """Stop, and let go of the file."""
         self.stop()

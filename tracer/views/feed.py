@@ -59,7 +59,10 @@ class Feed(Protocol):
         """
 
     def again(self) -> bool:
-        """Run the scripted clients once more; False where there are none."""
+        """Let a client do once more what one did last.
+
+        False where none did anything; while one is at work, nothing begins.
+        """
 
     def tell(self, command: Command) -> bool:
         """Pass a wish on to the traced process; False: there is none.
@@ -77,6 +80,7 @@ class Feed(Protocol):
             scenario: Its name.
             target: Path and query to ask for.
             count: How many requests; of those at once, how many at once.
+                0: as many as the scenario has.
 
         Returns:
             Why that isn't possible, in one sentence; None: it has begun.
