@@ -21,6 +21,7 @@ from tracer.views.tui.explanation import Explanation
 from tracer.views.tui.headers import Headers
 from tracer.views.tui.ladder import Ladder
 from tracer.views.tui.lines import Lines
+from tracer.views.tui.loop import Loop
 from tracer.views.tui.machines import Machines
 from tracer.views.tui.moment import Moment
 from tracer.views.tui.now import Now
@@ -42,7 +43,7 @@ LEAST_WIDE, LEAST_HIGH = 60, 16
 ROOMY = 90
 """From here on the help's 30 columns leave the board its least width."""
 FIRST = REQUESTS, EVENTS, SOURCE = 1, 2, 3
-INSPECTORS = 4, 5, 6, 7, 8, 9
+INSPECTORS = 4, 5, 6, 7, 8, 9, 0
 EVERY = (*FIRST, *INSPECTORS)
 TOO_SMALL = f"Make the terminal larger: at least {LEAST_WIDE} × {LEAST_HIGH}."
 FILTER_HINT = "path=/items/* status=4xx kind=send.*"
@@ -65,13 +66,14 @@ class Board(Palette, Vertical):
         self.source = Source(id="source")
         self.inspect_tabs = Tabs(id="inspect-tabs")
         self.server = Server(explained, id="pane-8")
-        self.inspectors: dict[int, Rows] = {
+        self.inspectors: dict[int, Rows | Loop] = {
             4: Wire(id="pane-4"),
             5: Machines(id="pane-5"),
             6: Asgi(id="pane-6"),
             7: Headers(id="pane-7"),
             8: self.server,
             9: Output(id="pane-9"),
+            0: Loop(id="pane-0"),
         }
         self.scrubber = Scrubber(id="scrubber")
         self.left = Vertical(id="left")

@@ -17,6 +17,7 @@ NAMES = {
     7: "Headers",
     8: "Server",
     9: "Output",
+    0: "Loop",
 }
 
 
