@@ -10,6 +10,8 @@ from tracer.events import (
     AppLog,
     H11Event,
     H11Send,
+    TaskCreated,
+    TaskDone,
     TaskResumed,
     TaskStarted,
     TaskSuspended,
@@ -88,8 +90,6 @@ DETAILS = frozenset(
         "selector.unregister",
         "send.return",
         "source",
-        "task.created",
-        "task.done",
         "tick",
         "tick.headers",
         "tick.notify",
@@ -113,7 +113,11 @@ def depth_of(record: Record) -> Depth:
         case H11Event(name="NEED_DATA") | H11Send(n=0) | TransportWrite(n=0):
             return Depth.EVENTS
         # The server's own tasks, the tick above all, come and go for ever.
-        case TaskSuspended() | TaskResumed() if record.req is None:
+        case TaskCreated() | TaskSuspended() | TaskResumed() | TaskDone() if (
+            record.req is None
+        ):
+            return Depth.EVENTS
+        case TaskDone(outcome="returned"):
             return Depth.EVENTS
         # It waited for nobody but the others that were ready.
         case TaskSuspended(waits_for="gave way"):

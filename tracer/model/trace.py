@@ -15,6 +15,7 @@ from tracer.model.connections import Connection
 from tracer.model.findings import RULED, Finding, Findings
 from tracer.model.holds import HOLDING, Holds
 from tracer.model.lanes import Lanes
+from tracer.model.loopstats import COUNTED, LoopStats
 from tracer.model.placing import Placed, Placing
 from tracer.model.requests import OVER, Request
 from tracer.model.safe import SafeStr, door, safe_lines
@@ -72,6 +73,7 @@ class Trace:
         findings: In order of their proofs.
         holds: Who is held still now, and the breakpoints.
         lanes: The loop, its tasks and the worker threads, on one clock.
+        loop: What the event loop did, in figures.
         output: The newest lines that the app printed or logged.
         layers: The app's middleware stack, outermost first.
         count: Records so far.
@@ -88,6 +90,7 @@ class Trace:
     findings: list[Finding] = field(default_factory=list)
     holds: Holds = field(default_factory=Holds)
     lanes: Lanes = field(default_factory=Lanes)
+    loop: LoopStats = field(default_factory=LoopStats)
     output: deque[OutputLine] = field(
         default_factory=lambda: deque(maxlen=OUTPUT)
     )
@@ -180,6 +183,7 @@ class Trace:
             sources=dict(self.sources),
             findings=list(self.findings),
             lanes=self.lanes.copy(),
+            loop=self.loop.copy(),
             output=deque(self.output, maxlen=OUTPUT),
             found=Counter(self.found),
             _stories={key: list(each) for key, each in self._stories.items()},
@@ -258,6 +262,8 @@ class Trace:
             self.connections[record.conn] = connections.advance(conn, record)
         if record.layer == "server" or record.kind in _RARE:
             self._rare(record, req)
+        if record.kind in COUNTED:
+            self.loop.feed(record, req)
         if record.kind in HOLDING:
             self.holds = holds.advance(self.holds, record)
         if record.kind in RULED:

@@ -139,7 +139,7 @@ def _written(value: object, how: str, words: Words, safe: Safe) -> str:
         case tuple() | list() | dict():
             return _listed(tuple(value), words, safe)
         case int() if how == "duration":
-            return _duration(value)
+            return duration(value)
         case int() if how == "number":
             return f"{value:,}"
         case int():
@@ -189,7 +189,7 @@ def _with_unit(value: object, forms: Sequence[str], words: Words) -> str:
     return form.replace("{n}", f"{n:,}" if isinstance(n, int) else f"{n:,g}")
 
 
-def _duration(ns: int) -> str:
+def duration(ns: int) -> str:
     """Nanoseconds as a person says them: `850 ns`, `4.5 ms`, `12 s`."""
     for size, unit in STEPS:
         if ns >= size:

@@ -37,6 +37,7 @@ STYLES = {
     "h11": Style.parse("cyan"),
     "cycle": Style.parse("green"),
     "framework": Style.parse("yellow"),
+    "client": Style.parse("bright_blue"),
     "other": Style.null(),
     "good": Style.parse("bold green"),
     "bad": Style.parse("bold red"),
@@ -58,6 +59,9 @@ TONES = {"✗": "bad", "✓": "good", "»": "said"}
 PLAIN = str.maketrans(
     {
         "┬": "+",
+        "┄": "-",
+        "▸": ">",
+        "■": "#",
         "│": "|",
         "━": "=",
         "→": ">",

@@ -3,6 +3,7 @@
 A row is values only. What it looks like at which width is `page`'s business.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from msgspec.structs import replace
@@ -13,11 +14,13 @@ from tracer.events import (
     MiddlewareEnter,
     MiddlewareExit,
     RouterEnter,
+    TaskSuspended,
     Unknown,
 )
 from tracer.events.log import Record
 from tracer.model.depth import Depth, depth_of
 from tracer.model.safe import safe
+from tracer.model.source import SourcePlace
 from tracer.model.stage import STOPS, Leg, Part
 from tracer.views.explain import Explanations
 
@@ -33,12 +36,18 @@ LEVELS = {
 }
 """Indentation by layer, 0 being the loop's; from APP on plus the rings."""
 
+OUTSIDE = ("client.", "loop.", "selector.", "task.")
+"""How kinds begin that are no part of the onion: the loop is below it, the
+client beside it."""
+
 DEEPEST = 40
 """Levels that are shown as such: a depth in a recording may be anything."""
 
 BAD = frozenset(
     {
+        "accept.failed",
         "app.exception",
+        "client.refused",
         "dropped",
         "exception.raised",
         "h11.error",
@@ -46,7 +55,9 @@ BAD = frozenset(
         "lifespan.startup.failed",
         "limit.rejected",
         "listen.failed",
+        "loop.blocked",
         "send.rejected",
+        "task.lost",
     }
 )
 """Kinds that nobody wants to see, and nobody should overlook."""
@@ -54,7 +65,17 @@ BAD = frozenset(
 SAID = frozenset({"app.output", "app.log", "access.log"})
 """Kinds in which the app or the server speaks for itself."""
 
-GOOD = frozenset({"response.complete"})
+GOOD = frozenset({"response.complete", "client.response"})
+
+MARKS = {
+    "loop.select": "┬",
+    "task.suspended": "┄",
+    "task.resumed": "▸",
+    "task.started": "▸",
+    "held": "■",
+    "released": "▸",
+}
+"""The loop's own: a turn begins, a task lets go, a task has the loop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +129,8 @@ class Walk:
         """Take the next event; give its indentation."""
         if record.layer == "server":
             self.level = 0
-        if record.kind.startswith("task."):
-            return 0  # the loop's own: outside of all
+        if record.kind.startswith(OUTSIDE):
+            return 0
         part = STOPS.get(record.kind, (None, None))[0]
         match record:
             case MiddlewareEnter() | MiddlewareExit():
@@ -148,6 +169,8 @@ def glyph_of(record: Record) -> str:
         return "»"
     if record.kind in GOOD:
         return "✓"
+    if record.kind in MARKS:
+        return MARKS[record.kind]
     return ARROWS[STOPS.get(record.kind, (None, None))[1]]
 
 
@@ -175,9 +198,7 @@ def label_of(key: int) -> str:
     return f"#{key}" if key > 0 else f"c{-key}"
 
 
-def row_of(
-    record: Record, key: int, level: int, start: int, say: Explanations
-) -> Row:
+def row_of(record: Record, key: int, level: int, start: int, said: str) -> Row:
     """Make the row of one record.
 
     Args:
@@ -185,7 +206,7 @@ def row_of(
         key: Whose it is: a request's number, a connection's, negative, or 0.
         level: Its indentation, by its request's `Walk`.
         start: The `t` that time is counted from.
-        say: Who makes the sentence.
+        said: Its sentence.
     """
     return Row(
         label=label_of(key),
@@ -197,7 +218,7 @@ def row_of(
         kind=record.kind,
         layer=record.layer,
         depth=depth_of(record),
-        text=sentence(record, say),
+        text=said,
     )
 
 
@@ -215,6 +236,14 @@ def sentence(record: Record, say: Explanations) -> str:
         if key not in ENVELOPE
     )
     return safe(f"{said}: {shown}" if shown else said)
+
+
+def place_of(record: Record, sources: Mapping[int, SourcePlace]) -> str:
+    """Where a task waits, `app.py:14`; empty for all else, or if unknown."""
+    if not isinstance(record, TaskSuspended) or record.line is None:
+        return ""
+    source = sources.get(record.where or 0)
+    return "" if source is None else f"{source.file}:{record.line}"
 
 
 def _short(record: Record) -> Record:

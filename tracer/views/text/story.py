@@ -1,11 +1,12 @@
 """Blocks become lines on a page: headings, rows, results, and the end."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from tracer.events.log import Record
 from tracer.model.depth import Depth, depth_of
 from tracer.model.filter import Filter
 from tracer.model.findings import Finding
+from tracer.model.placing import Placed
 from tracer.model.requests import OVER, Request
 from tracer.model.safe import safe
 from tracer.model.trace import Trace
@@ -18,8 +19,17 @@ from tracer.views.text.blocks import (
     ReplayBlocks,
 )
 from tracer.views.text.ending import Tally, findings, footer
+from tracer.views.text.loop import culprit, idle_turns, loop_lines
 from tracer.views.text.page import STYLES, Page
-from tracer.views.text.row import Row, Walk, label_of, row_of
+from tracer.views.text.row import (
+    Row,
+    Walk,
+    label_of,
+    place_of,
+    row_of,
+    sentence,
+)
+from tracer.views.text.turns import IdleTurns, Turns, WhoWaited
 from tracer.views.text.words import Words
 
 WALKS = 1_000
@@ -56,6 +66,8 @@ class Story:
             if live
             else ReplayBlocks(trace, self._judge)
         )
+        # Who asks for kinds by name gets every one of them, where it came.
+        self._turns = None if chosen.names_events else Turns()
         self._tally = Tally()
         self._walks: dict[int, Walk] = {}
         self._shown: int | None = None
@@ -90,9 +102,15 @@ class Story:
             records: In the order of the log; their texts need not be safe.
             ended: These are the last ones.
         """
-        for req, own in self._trace.tell(records):
+        told: Iterable[Placed] = self._trace.tell(records)
+        if self._turns is not None:
+            self._turns.look(records)
+            told = self._turns.sort_out(told)
+        for req, own in told:
             self._blocks.add(req, own)
         if ended:
+            for req, own in () if self._turns is None else self._turns.rest():
+                self._blocks.add(req, own)
             self._blocks.add(None, self._trace.leftover())
         blocks = list(self._blocks.ready(ended=ended))
         if self._live:
@@ -120,6 +138,7 @@ class Story:
         found = [each for each in self._trace.findings if self._wants(each)]
         page, words = self._page, self._words
         self._lines += ["", *self._tally.lines(page, words)]
+        self._lines += loop_lines(self._trace, page, words)
         self._lines += findings(found, self._trace, page, self._say, words)
         self.write()
 
@@ -177,7 +196,20 @@ class Story:
         for record in block.records:
             level = walk.step(record)
             if self._shows(record, block.key):
-                yield row_of(record, block.key, level, start, self._say)
+                said = self._said(record)
+                yield row_of(record, block.key, level, start, said)
+
+    def _said(self, record: Record) -> str:
+        match record:
+            case IdleTurns():
+                return idle_turns(record, self._words)
+            case WhoWaited():
+                card = self._trace.lanes.card(record.block)
+                return culprit(card, self._words)
+            case _:
+                place = place_of(record, self._trace.sources)
+                said = sentence(record, self._say)
+                return f"{said} · {place}" if place else said
 
     def _shows(self, record: Record, key: int) -> bool:
         if record.kind in ALWAYS:
@@ -187,6 +219,8 @@ class Story:
             return False
         if not chosen.wants_event(record):
             return False
+        if isinstance(record, IdleTurns):
+            return self._depth is Depth.EVENTS
         return chosen.names_events or depth_of(record) <= self._depth
 
     def _heading(

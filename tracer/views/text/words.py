@@ -5,6 +5,39 @@ Sentences about events are not here: those are `views.explain`'s.
 
 from dataclasses import dataclass
 
+from tracer.events.tasks import WaitsFor
+
+
+@dataclass(frozen=True, slots=True)
+class LoopWords:
+    """What is said of the event loop in figures; `{}` is filled in.
+
+    Source: ours.
+    """
+
+    idle_turns: str
+    title: str
+    turns: str
+    longest: str
+    of: str
+    tasks: str
+    waits: dict[WaitsFor, str]
+    late: str
+    jobs: str
+    threads: str
+    queued: str
+    blocked: str
+    culprit: str
+    nobody: str
+    waited: str
+    alone: str
+    tick: str
+    newcomers: str
+    tasks_more: str
+    requests_more: str
+    comma: str
+    last: str
+
 
 @dataclass(frozen=True, slots=True)
 class Words:
@@ -30,7 +63,98 @@ class Words:
     more: str
     dropped: str
     reading: str
+    loop: LoopWords
 
+
+ENGLISH = LoopWords(
+    idle_turns="… idle turns: {:,} in {}, events: {:,}, at most the tick's",
+    title="The event loop",
+    turns="turns {:,} · busy {} · idle {}",
+    longest="longest turn {} (turn {}{})",
+    of=", {}",
+    tasks="tasks made {:,} · suspended {:,}×",
+    waits={
+        "sleep": "sleep",
+        "event": "event",
+        "lock": "lock",
+        "semaphore": "semaphore",
+        "condition": "condition",
+        "barrier": "barrier",
+        "queue": "queue",
+        "worker thread": "worker thread",
+        "free thread": "free thread",
+        "child task": "child task",
+        "child tasks": "child tasks",
+        "stream data": "stream data",
+        "request body": "request body",
+        "client to read": "client to read",
+        "socket": "socket",
+        "subprocess": "subprocess",
+        "gave way": "gave way",
+        "held": "held",
+        "future": "future",
+    },
+    late="longest ready but waiting: {}, task {}{}",
+    jobs="calls in threads {:,}",
+    threads="at most {} of {} threads at once",
+    queued="longest wait for one {}, {}{}",
+    blocked="blocked {:,}×, {} in all",
+    culprit="{} held the loop for {}: {}",
+    nobody="The server",
+    waited="{}; meanwhile waited: {}",
+    alone="{}; nobody else had anything to do",
+    tick="the server's tick",
+    newcomers="{} new connections",
+    tasks_more="{} tasks of no request",
+    requests_more="{} more requests",
+    comma=", ",
+    last=" and ",
+)
+
+CHINESE = LoopWords(
+    idle_turns="… 空闲 {:,} 轮，历时 {}，{:,} 个事件，至多是 tick 的",
+    title="事件循环",
+    turns="{:,} 轮 · 忙碌 {} · 空闲 {}",
+    longest="最长的一轮 {}（第 {} 轮{}）",
+    of="，{}",
+    tasks="创建任务 {:,} 个 · 挂起 {:,} 次",
+    waits={
+        "sleep": "睡眠",
+        "event": "event",
+        "lock": "锁",
+        "semaphore": "信号量",
+        "condition": "condition",
+        "barrier": "barrier",
+        "queue": "队列",
+        "worker thread": "工作线程",
+        "free thread": "空闲线程",
+        "child task": "子任务",
+        "child tasks": "多个子任务",
+        "stream data": "流数据",
+        "request body": "请求体",
+        "client to read": "客户端读取",
+        "socket": "套接字",
+        "subprocess": "子进程",
+        "gave way": "让一让",
+        "held": "停住",
+        "future": "future",
+    },
+    late="就绪而未运行，最久 {}，任务 {}{}",
+    jobs="线程中的调用 {:,} 次",
+    threads="同时最多用到 {} / {} 个线程",
+    queued="等线程最久 {}，{}{}",
+    blocked="被阻塞 {:,} 次，共 {}",
+    culprit="{} 占住循环 {}：{}",
+    nobody="服务器",
+    waited="{}；这期间在等的有 {}",
+    alone="{}；其他人都没有事要做",
+    tick="服务器的 tick",
+    newcomers="{} 个新连接",
+    tasks_more="{} 个不属于任何请求的任务",
+    requests_more="另外 {} 个请求",
+    comma="、",
+    last=" 和 ",
+)
 
 WORDS = {
     "en": Words(
@@ -62,6 +186,7 @@ WORDS = {
         more="… and {} more",
         dropped="{:,} events were lost: what is shown has gaps",
         reading="reading",
+        loop=ENGLISH,
     ),
     "zh": Words(
         live="实时",
@@ -92,6 +217,7 @@ WORDS = {
         more="……另有 {} 条",
         dropped="丢失了 {:,} 个事件：所示内容有缺口",
         reading="读取中",
+        loop=CHINESE,
     ),
 }
 """By language; the keys are those of `views.explain.LANGUAGES`."""
