@@ -180,23 +180,27 @@ def _explanation(told: dict[str, Any], between: str) -> Explanation:
 
     return Explanation(
         title=told["title"],
-        now=_said(told["now"], parse),
+        now=sentences_of(told["now"], parse),
         why=paragraph(told["why"]),
-        also=_said(told["also"], paragraph) if "also" in told else None,
+        also=sentences_of(told["also"], paragraph) if "also" in told else None,
         source=told["source"],
         article=(
-            _said(told["article"], paragraph) if "article" in told else None
+            sentences_of(told["article"], paragraph)
+            if "article" in told
+            else None
         ),
         facts=tuple(told.get("facts", ())),
     )
 
 
-def _said(told: Any, make: Callable[[str], T]) -> T | Choice[T]:  # noqa: ANN401
+def sentences_of(told: Any, make: Callable[[str], T]) -> T | Choice[T]:  # noqa: ANN401
     """A text as `make` makes it, or the choice among several."""
     if isinstance(told, str):
         return make(told)
     cases = {
-        case: _said(one, make) for case, one in told.items() if case != "by"
+        case: sentences_of(one, make)
+        for case, one in told.items()
+        if case != "by"
     }
     return Choice(told["by"], MappingProxyType(cases))
 
