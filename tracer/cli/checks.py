@@ -3,12 +3,31 @@
 import errno
 import os
 import zlib
+from importlib.util import find_spec
+from collections.abc import Sequence
 from pathlib import Path
 
+from tracer.events.breaks import parse_break
 from tracer.events.log import open_trace
+from tracer.events.terms import FilterError
 
 FIRST = b'{"kind":"trace"'
 """How every recording begins."""
+
+
+def wrong_break(texts: Sequence[str], view: str) -> str | None:
+    """Why somebody can't be held there, or by anybody; None: it works."""
+    if texts and view != "tui":
+        return (
+            "--break needs the TUI: without its keys nobody could let a held"
+            " request go"
+        )
+    for text in texts:
+        try:
+            parse_break(text)
+        except FilterError as error:
+            return f"--break {text!r}: {error}"
+    return None
 
 
 def wrong_record(path: Path) -> str | None:
@@ -38,6 +57,15 @@ def _is_recording(path: Path) -> bool:
             return file.read(len(FIRST)) == FIRST
     except (OSError, EOFError, zlib.error):
         return False
+
+
+def wrong_loop(name: str) -> str | None:
+    """Why that loop can't be had; None: it can."""
+    if name != "uvloop" or find_spec("uvloop") is not None:
+        return None
+    return (
+        "--loop uvloop: it is not installed; pip install 'asgi-trace[uvloop]'"
+    )
 
 
 def wrong_file(error: OSError, path: Path) -> str:

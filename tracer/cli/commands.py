@@ -20,6 +20,8 @@ from tracer.capture.terminal import terminal_of
 from tracer.cli import checks
 from tracer.cli.say import DONE, OURS, USAGE, fail, say
 from tracer.client import demo_app_dir
+from tracer.events.breaks import parse_break
+from tracer.events.commands import Break
 from tracer.events.log import TraceError
 from tracer.events.schema import schema
 from tracer.host.child import SENTENCE, LiveFeed
@@ -38,6 +40,7 @@ SERVER_OPTIONS = (
     "limit_concurrency", "limit_max_requests", "timeout_keep_alive",
     "timeout_graceful_shutdown", "date_header", "server_header",
     "access_log", "h11_max_incomplete_event_size", "slow_callback", "lens",
+    "loop",
 )  # fmt: skip
 """They go to the child under the names that the command line gives them."""
 
@@ -55,6 +58,7 @@ def serve(options: Namespace) -> int:
         app=options.app,
         headers=tuple(options.headers),
         **{name: getattr(options, name) for name in SERVER_OPTIONS},
+        breaks=_breaks(options),
         **_recording(options),
     )
     if options.view == "none":
@@ -78,6 +82,7 @@ def demo(options: Namespace) -> int:
         app="app:app",
         app_dir=str(demo_app_dir()),
         port=options.port,
+        breaks=_breaks(options),
         **_recording(options),
     )
     client = ("--until-eof", "--pace", DEMO_PACE[options.view])
@@ -121,6 +126,12 @@ COMMANDS: dict[str, Callable[[Namespace], int]] = {
 }
 
 
+def _breaks(options: Namespace) -> tuple[Break, ...]:
+    """Those of the command line; the first has the number 1."""
+    texts = enumerate(options.breaks, 1)
+    return tuple(Break(n, text, parse_break(text)) for n, text in texts)
+
+
 def _recording(options: Namespace) -> dict[str, Any]:
     if options.reveal:
         say("--reveal: passwords, tokens and cookies are NOT hidden")
@@ -144,6 +155,11 @@ def _wrong(options: Namespace) -> str | None:
         parse_filter(options.filter)
     except FilterError as error:
         return f"--filter: {error}"
+    if (why := checks.wrong_loop(getattr(options, "loop", ""))) is not None:
+        return why
+    breaks = getattr(options, "breaks", ())
+    if (why := checks.wrong_break(breaks, options.view)) is not None:
+        return why
     record = getattr(options, "record", None)
     return None if record is None else checks.wrong_record(Path(record))
 

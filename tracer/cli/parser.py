@@ -16,9 +16,10 @@ REFUSED = {
     "--workers": "a trace shows one process; run it once for each",
     "--reload": "a restarted app would be another trace; start it again",
     "--reload-dir": "there is no --reload",
+    "--slow": "slow motion is the picture's, by the keys < and >; the server"
+    " runs at its own speed",
     "--http": "the parser is h11, whose every step can be shown",
     "--ws": "WebSockets are not served yet",
-    "--loop": "the loop is asyncio's own, whose turns can be counted",
     "--interface": "only ASGI 3 apps are served",
     "--uds": "it listens on a host and port only",
     "--fd": "it listens on a host and port only",
@@ -49,12 +50,20 @@ of ours; 130 and 143 cut short by SIGINT and SIGTERM.
 _SERVE = """\
 Serve an ASGI app in a process of its own and show what happens in it. APP is
 module:attribute, imported with the current folder first. The options mean
-what they mean to uvicorn.
+what they mean to uvicorn. The server always runs at its own speed: slow
+motion is the picture's, by the keys < and >.
 """
 
 _FILTER = """\
 show only what fits: path=/items/*, status=5*, kind=route.match; several are
 joined by spaces
+"""
+
+
+_BREAK = """\
+hold each request that comes to this stage, until a key lets it go:
+'endpoint.enter path=/items/*'; keys are kind, path, method, req, conn and
+name; may be given several times; only with the TUI
 """
 
 
@@ -151,6 +160,7 @@ def _demo(commands: Any) -> None:  # noqa: ANN401
     what = "an app and a client of ours: something to watch at once"
     parser = _command(commands, "demo", what, f"Run {what}.\n")
     _viewing(parser, ("tui", "text"))
+    _holding(parser)
     _recording(parser)
     parser.add_argument(
         "--port",
@@ -172,6 +182,7 @@ def _serve(commands: Any) -> None:  # noqa: ANN401
     parser = _command(commands, "serve", "serve an app and watch it", _SERVE)
     parser.add_argument("app", metavar="APP", help="module:attribute")
     _viewing(parser, ("tui", "text", "none"))
+    _holding(parser)
     _recording(parser)
     _app_options(parser.add_argument_group("the app"))
     _server_options(parser.add_argument_group("the server"))
@@ -207,6 +218,17 @@ def _viewing(parser: Parser, views: tuple[str, ...]) -> None:
         action=argparse.BooleanOptionalAction,
         help="colour the text view, also in a pipe (default: in a terminal,"
         " unless NO_COLOR is set)",
+    )
+
+
+def _holding(parser: Parser) -> None:
+    parser.add_argument_group("who is held").add_argument(
+        "--break",
+        dest="breaks",
+        action="append",
+        default=[],
+        metavar="'KIND TERMS'",
+        help=_BREAK,
     )
 
 
@@ -258,7 +280,25 @@ def _app_options(group: Any) -> None:  # noqa: ANN401
     )
 
 
+def loop_name(text: str) -> str:
+    """A loop that can be seen, or a sentence about the others."""
+    if text not in {"asyncio", "uvloop"}:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is neither asyncio nor uvloop, and a loop of your own"
+            " can't be seen"
+        )
+    return text
+
+
 def _loop_options(group: Any) -> None:  # noqa: ANN401
+    group.add_argument(
+        "--loop",
+        type=loop_name,
+        default="asyncio",
+        metavar="LOOP",
+        help="asyncio, whose turns can be shown, or uvloop (an extra), whose"
+        " tasks only (default: asyncio)",
+    )
     group.add_argument(
         "--lens",
         choices=("off", "on", "full"),

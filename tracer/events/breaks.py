@@ -92,7 +92,9 @@ def parse_break(text: str) -> tuple[Term, ...]:
         FilterError: No kind, one at which nobody can be held, or a key of
             which nothing is known there.
     """
-    terms = tuple(read_term(word, BREAK_KEYS) for word in text.split())
+    terms = tuple(
+        read_term(word, BREAK_KEYS, "breakpoint") for word in text.split()
+    )
     kinds = kinds_of(terms)
     asked = [each for each in terms if each.key == "kind" and each.wanted]
     if not asked:

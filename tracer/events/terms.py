@@ -53,8 +53,13 @@ def parse_terms(text: str) -> tuple[Term, ...]:
     return tuple(read_term(word, keys) for word in text.split())
 
 
-def read_term(word: str, keys: tuple[str, ...]) -> Term:
+def read_term(word: str, keys: tuple[str, ...], what: str = "filter") -> Term:
     """Read one term, whose key must be one of `keys`.
+
+    Args:
+        word: Without blanks.
+        keys: Those that make sense.
+        what: What is being written.
 
     Raises:
         FilterError: It is another, there is no value, or no such kind.
@@ -65,10 +70,10 @@ def read_term(word: str, keys: tuple[str, ...]) -> Term:
         key, value = _key_of(key), key
     if key not in keys:
         known = ", ".join(keys)
-        raise FilterError(f"no filter key {key!r}: the keys are {known}")
+        raise FilterError(f"no {what} key {key!r}: the keys are {known}")
     globs = tuple(each for each in value.split(",") if each)
     if not globs:
-        raise FilterError(f"the filter {word!r} has no value after {key!r}")
+        raise FilterError(f"the {what} {word!r} has no value after {key!r}")
     if key == "kind":
         _check_kinds(globs)
     if key == "status":

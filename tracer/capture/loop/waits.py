@@ -208,7 +208,7 @@ _OURS: dict[str, dict[str, Rule]] = {
     "capture.server.flow": {
         "FlowControl.drain": Rule(None, {"event": "client to read"}),
     },
-    "capture.gate": {"Gate.wait": Rule("held", {"event": "held"})},
+    "capture.gate.gate": {"Gate.wait": Rule("held", {"event": "held"})},
 }
 
 
