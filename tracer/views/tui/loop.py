@@ -20,6 +20,7 @@ from tracer.views.tui.loopwords import (
     axis_cells,
     detail,
     legend,
+    mark,
     pool,
     turn_cells,
 )
@@ -130,8 +131,8 @@ the bottom.
         super().on_resize()
 
     def _width(self) -> int:
-        """Cells for the lanes; the last column is the scroll bar's."""
-        return self.size.width - self._names() - 1
+        """Cells for the lanes, a blank and the scroll bar aside."""
+        return self.size.width - self._names() - 2
 
     def _names(self) -> int:
         return NAME if self.size.width >= WIDE else NARROW
@@ -214,10 +215,10 @@ the bottom.
         cells = self._cells.get(index)
         if cells is None:
             cells = self._cells[index] = self._lane(row)
-        mark = "►" if index == self.cursor else " "
+        here = "►" if index == self.cursor else " "
         look = "strong" if row.mine else "muted"
         name = pad(row.name, self._names() - 1)
-        return ((mark, "token"), (name, look), *self._played(cells))
+        return ((here, "token"), (name, look), *self._played(cells))
 
     def _lane(self, row: Row) -> Cells:
         assert self._view is not None
@@ -258,8 +259,7 @@ the bottom.
         name, look = (("ms", "muted"), ("turn", "muted"), ("loop", "strong"))[y]
         cells = self._head[y]
         if y == 0 and 0 <= self._at < len(cells):
-            cells = [*cells]
-            cells[self._at] = "▼", "token"
+            cells = mark(cells, self._at)
         return ((pad(f" {name}", self._names()), look), *self._played(cells))
 
     def _under(self, y: int) -> Line:

@@ -7,7 +7,7 @@ lost between two waits.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, pairwise
 
 from tracer.model.lanes import Segment, State
 from tracer.views.tui.loopaxis import Axis
@@ -146,10 +146,15 @@ def lane_cells(
     if threads:
         cells = [THREAD if glyph in "█▌" else (glyph, look)
                  for glyph, look in cells]  # fmt: skip
-    for run in _runs([owner and owner[0] for owner in owners]):
+    shown = [owner and owner[0] for owner in owners]
+    marks = _cut(cells, view)
+    for run in _runs(shown):
         if run.segment.state in named:
-            _label(cells, run, run.segment.what)
-    return _cut(cells, view)
+            part = _widest(run, marks)
+            # Over a mark rather than not at all: the axis has it, too.
+            narrow = part.last - part.first < len(run.segment.what) + 4
+            _label(cells, run if narrow else part, run.segment.what)
+    return cells
 
 
 def _glyph(owner: tuple[Segment, float] | None) -> Piece:
@@ -199,10 +204,10 @@ def loop_cells(
     for run in _runs(shown):
         task = run.segment.task
         req = None if task is None else owners.get(task)
-        number = str(req)
-        if req is not None and len(number) > 1:
-            _number(cells, run, number)
-    return _cut(cells, view)
+        if req is not None:
+            _number(cells, run, f"#{req}")
+    _cut(cells, view)
+    return cells
 
 
 def _who(segment: Segment | None, owners: dict[int, int | None]) -> Piece:
@@ -217,9 +222,9 @@ def _who(segment: Segment | None, owners: dict[int, int | None]) -> Piece:
 
 
 def _number(cells: Cells, run: Run, number: str) -> None:
-    """Write a number of several digits, once, where it fits."""
+    """Write a request's number into a run, once, where it fits."""
     width = run.last - run.first
-    if width <= len(number):
+    if width < len(number) + 2:
         return
     at = run.first + (width - len(number)) // 2
     for x in range(run.first, run.last):
@@ -228,11 +233,22 @@ def _number(cells: Cells, run: Run, number: str) -> None:
         cells[x] = char, cells[x][1]
 
 
-def _cut(cells: Cells, view: View) -> Cells:
-    """Mark where time is cut out."""
+def _widest(run: Run, marks: list[int]) -> Run:
+    """The widest part of a run that has no mark of a cut in it."""
+    inside = (x for x in marks if run.first <= x < run.last)
+    edges = [run.first - 1, *inside, run.last]
+    parts = pairwise(edges)
+    before, after = max(parts, key=lambda part: part[1] - part[0])
+    return Run(run.segment, before + 1, after)
+
+
+def _cut(cells: Cells, view: View) -> list[int]:
+    """Mark where time is cut out; give the columns of the marks."""
+    marks = []
     for each in view.axis.stretches:
         if each.cut:
             x = int(each.x + each.cells / 2) - view.left
             if 0 <= x < view.width and cells[x][0] not in "█▌":
                 cells[x] = "⋯", cells[x][1]
-    return cells
+                marks.append(x)
+    return marks

@@ -4,6 +4,7 @@ The shown request's own lanes come first, its tasks below those that made
 them; then the others, the worker threads, and at last the server's tasks.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
@@ -16,6 +17,13 @@ MOST = 500
 
 DEEPEST = 6
 """Tasks within tasks that are indented."""
+
+
+_UNNAMED = re.compile(r"Task-\d+")
+"""What asyncio calls a task that was given no name."""
+
+_VAGUE = frozenset({"coro", "run", "wrap", "wrapper", "inner", "__call__"})
+"""Names of functions that say little without what stands around them."""
 
 
 class Of(Enum):
@@ -65,6 +73,7 @@ def rows_of(window: Window, trace: Trace, number: int | None) -> list[Row]:
     others = [lane for lane in window.tasks if not _is(lane, number)]
     rows = list(_family(mine, window, trace))
     tasks = [lane for lane in others if lane.req is not None]
+    tasks.sort(key=lambda lane: lane.req or 0)
     servers = [lane for lane in others if lane.req is None]
     rest = [_task(lane, window, trace) for lane in tasks[:MOST]]
     rest += _workers(window.jobs, number)
@@ -116,7 +125,7 @@ def _task(
 
 def _name(lane: Lane, trace: Trace, depth: int) -> str:
     """The path for a request's own task, the function for all others."""
-    what = lane.coro.rpartition(".")[2] or lane.name or f"task {lane.id}"
+    what = _what(lane)
     request = None if lane.req is None else trace.requests.get(lane.req)
     if depth:
         return f"{'  ' * (min(depth, DEEPEST) - 1)} └ {what}"
@@ -129,6 +138,16 @@ def _name(lane: Lane, trace: Trace, depth: int) -> str:
     )
     made = parent is not None and parent.req == lane.req
     return f"{request.label} {what if made else request.path}"
+
+
+def _what(lane: Lane) -> str:
+    """The task's own name if it was given one, else what it runs."""
+    name = lane.name
+    if not name or _UNNAMED.fullmatch(name):
+        name = lane.coro or name or f"task {lane.id}"
+    parts = [part for part in name.split(".") if part != "<locals>"]
+    inner = len(parts) > 1 and parts[-1] in _VAGUE
+    return ".".join(parts[-2:] if inner else parts[-1:])
 
 
 def _job(job: Job, depth: int) -> Row:

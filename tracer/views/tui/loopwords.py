@@ -45,6 +45,20 @@ def axis_cells(view: View, began: int) -> Cells:
     return cells
 
 
+def mark(cells: Cells, at: int) -> Cells:
+    """The axis with the playhead on it, in place of a number."""
+    cells = [*cells]
+    first = last = at
+    while first > 0 and cells[first][0] not in " ╷⋯":
+        first -= 1
+    while last + 1 < len(cells) and cells[last + 1][0] not in " ╷⋯":
+        last += 1
+    if cells[at][0] != " ":
+        cells[first : last + 1] = [(" ", "")] * (last + 1 - first)
+    cells[at] = "▼", "token"
+    return cells
+
+
 def turn_cells(view: View, turns: Sequence[LoopSelect]) -> Cells:
     """The numbers of the loop's turns, where there is room for them."""
     cells: Cells = [(" ", "")] * view.width
