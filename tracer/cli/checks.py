@@ -3,8 +3,8 @@
 import errno
 import os
 import zlib
-from importlib.util import find_spec
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 from tracer.events.breaks import parse_break

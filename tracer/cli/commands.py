@@ -19,6 +19,7 @@ from tracer.capture.options import Options
 from tracer.capture.terminal import terminal_of
 from tracer.cli import checks
 from tracer.cli.say import DONE, OURS, USAGE, fail, say
+from tracer.cli.send import send
 from tracer.client import demo_app_dir
 from tracer.events.breaks import parse_break
 from tracer.events.commands import Break
@@ -122,6 +123,7 @@ COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "serve": serve,
     "demo": demo,
     "replay": replay,
+    "send": send,
     "schema": print_schema,
 }
 

@@ -8,6 +8,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
+from tracer.cli import sending
 from tracer.cli.say import USAGE, fail
 
 DEPTHS = ("story", "stages", "events")
@@ -40,6 +41,7 @@ middleware and the routes to your endpoint, and back.
   asgi-trace demo               an app and a client are brought along: watch
   asgi-trace serve app:app      your own app, without a change to it
   asgi-trace replay out.jsonl   what --record has kept
+  asgi-trace send URL --garbage  a client that makes trouble
 """
 
 _END = """\
@@ -135,6 +137,8 @@ def make_parser(version: str) -> Parser:
     _demo(commands)
     _serve(commands)
     _replay(commands)
+    about = sending.ABOUT
+    sending.fill(_command(commands, "send", "send to a server", about))
     commands.add_parser(
         "schema",
         help="print the JSON Schema of a recording's lines",

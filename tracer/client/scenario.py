@@ -91,7 +91,10 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         values = {**mine, **wanted, "target": target, "host": host}
         if "size" in values:
             values["filler"] = Filler(values["size"])
-        made = list(_expand(self.steps, values)) * rounds
+        made = list(_expand(self.steps, values))
+        if rounds > 1:  # each on connections of its own
+            made += _closing(made)
+        made *= rounds
         if len(made) > _STEPS:
             raise ScriptError(
                 f"it has {len(made)} steps, and {_STEPS} are many"
@@ -100,6 +103,11 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             return msgspec.convert(made, tuple[AnyStep, ...])
         except msgspec.ValidationError as error:
             raise ScriptError(str(error)) from error
+
+
+def _closing(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    names = dict.fromkeys(each["conn"] for each in steps if "conn" in each)
+    return [{"do": "close", "conn": name} for name in names]
 
 
 class Filler:
@@ -213,10 +221,13 @@ def choose(**values: object) -> Parameters:
         ScriptError: One of them is out of bounds.
     """
     given = {name: each for name, each in values.items() if each is not None}
-    try:
-        return msgspec.convert(given, Parameters)
-    except msgspec.ValidationError as error:
-        raise ScriptError(str(error)) from error
+    for name, each in given.items():
+        try:
+            msgspec.convert({name: each}, Parameters)
+        except msgspec.ValidationError as error:
+            bounds = str(error).partition(" - ")[0]
+            raise ScriptError(f"{name} can't be {each}: {bounds}") from error
+    return msgspec.convert(given, Parameters)
 
 
 def checked(name: str, target: str, count: int) -> str:
