@@ -65,6 +65,7 @@ def build(
         host=options.host,
         port=options.port,
         backlog=options.backlog,
+        loop=options.loop,
         lifespan=options.lifespan,
         root_path=options.root_path,
         limit_concurrency=options.limit_concurrency,

@@ -47,6 +47,8 @@ class LoopCreated(ServerEvent, tag="loop.created", frozen=True, gc=False):
 
     name: str
     selector: str
+    unseen: str = ""
+    """What of this loop can't be seen, as a sentence; empty: nothing."""
 
 
 class LifespanStartup(

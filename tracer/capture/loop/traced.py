@@ -7,6 +7,7 @@ from collections.abc import Callable
 from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
+from tracer.capture.loop.chain import number_of
 from tracer.capture.loop.selector import Lens, Turns
 from tracer.capture.loop.steps import StepCoro
 from tracer.capture.loop.stops import LensCoro
@@ -17,7 +18,7 @@ from tracer.events import TaskLost
 if TYPE_CHECKING:
     from asyncio import SelectorEventLoop as _Loop
 else:
-    _Loop = object  # any loop's class stands behind it
+    _Loop = object  # behind it stands asyncio's loop, or uvloop's
 
 
 class SeenTasks(_Loop):
@@ -33,6 +34,11 @@ class SeenTasks(_Loop):
     _home: int
     """The thread that made the loop, to run it."""
     _tasks_made = 0
+
+    def see(self, probe: Probe) -> None:
+        """Speak to `probe`; called by the thread that will run it."""
+        self._probe = probe
+        self._home = get_ident()
 
     def create_task(  # any keywords: each Python has more of them
         self,
@@ -105,7 +111,12 @@ class SeenStops(SeenTasks):
         coro.ask()
         if coro.gave_way or not coro.begun:
             return
-        coro.cut = bool(args) and args[0].cancelled()
+        awaited = args[0] if args else None
+        if isinstance(awaited, asyncio.Task):
+            coro.woken_by, coro.waker = "task", number_of(awaited)
+            coro.cut = False
+            return
+        coro.cut = awaited is not None and awaited.cancelled()
         if (task := self._probe.task) is not None:
             coro.woken_by, coro.waker = "task", task
         else:
@@ -158,8 +169,7 @@ class TracedLoop(SeenTasks, asyncio.SelectorEventLoop):
     selector_name = selectors.DefaultSelector.__name__
 
     def __init__(self, probe: Probe) -> None:
-        self._probe = probe
-        self._home = get_ident()
+        self.see(probe)
         super().__init__(self.selector(probe))
         if (watch := probe.watch) is not None:
             watch.start()

@@ -7,7 +7,6 @@ in what passes.
 """
 
 import asyncio
-import sys
 from types import BuiltinFunctionType, FrameType
 from typing import Any
 from weakref import WeakSet
@@ -58,10 +57,11 @@ def waker_of(
         frame: Who asks it.
         woken: The coroutine of the task that is made ready.
     """
+    asked = frame
     while frame is not None and frame.f_code is not _RUN:
         frame = frame.f_back
     if frame is None:
-        return _NOBODY
+        return _by_name(asked)
     handle = frame.f_locals["self"]
     kind = type(handle)
     if kind is asyncio.TimerHandle:
@@ -97,6 +97,30 @@ _OF_SOCKETS = frozenset({"_call_connection_lost", "connection_made"})
 """What transports ask the loop to call, a turn after the socket's news."""
 
 
-def asked_by() -> FrameType:
-    """The frame of who called the function that calls this."""
-    return sys._getframe(2)  # noqa: SLF001  # documented
+def _by_name(frame: FrameType | None) -> Waker:
+    """Tell it where no handle stands on the stack, as with uvloop.
+
+    The functions that asyncio and anyio leave behind to be called, and a
+    protocol's own, have names that tell enough.
+    """
+    while frame is not None:
+        woken_by = _BY_NAME.get(frame.f_code.co_qualname.rpartition(".")[2])
+        if woken_by is not None:
+            return woken_by, None
+        frame = frame.f_back
+    return _NOBODY
+
+
+_BY_NAME: dict[str, WokenBy] = {
+    "_set_result_unless_cancelled": "timer",  # by `asyncio.sleep`
+    "_on_timeout": "timer",  # by `asyncio.timeout`
+    "_timeout": "timer",  # by `anyio.CancelScope`
+    "_set_state": "thread",  # by `run_in_executor`
+    "_report_result": "thread",  # by `anyio.to_thread`
+    "connection_made": "socket",
+    "data_received": "socket",
+    "buffer_updated": "socket",
+    "eof_received": "socket",
+    "connection_lost": "socket",
+    "resume_writing": "socket",
+}

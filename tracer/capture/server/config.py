@@ -52,6 +52,7 @@ class Config:
     host: str = "127.0.0.1"
     port: int = 8000
     backlog: int = 2048
+    loop: Literal["asyncio", "uvloop"] = "asyncio"
     lifespan: Literal["auto", "on", "off"] = "auto"
     root_path: str = ""
     limit_concurrency: int | None = None

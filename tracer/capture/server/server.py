@@ -7,6 +7,7 @@ nobody connects.
 import asyncio
 import contextlib
 import functools
+import importlib
 import logging
 import os
 import platform
@@ -47,6 +48,7 @@ from tracer.events import (
 
 HANDLED_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 STARTUP_FAILURE = 3
+_PACKAGES = ("asgi-trace", "h11", "starlette", "fastapi", "anyio", "uvloop")
 TICK = 0.1  # seconds
 TICKS_A_SECOND = 10
 COUNTER_LIMIT = 864000  # a day of ticks
@@ -111,18 +113,29 @@ class Server:
 
     def _described(self) -> tuple[object, ...]:
         versions = {"python": platform.python_version()}
-        for name in ("asgi-trace", "h11", "starlette", "fastapi", "anyio"):
+        for name in _PACKAGES:
             with contextlib.suppress(PackageNotFoundError):
                 versions[name] = version(name)
         options = self.config.options()
-        return self.config.app_name, "asyncio", "h11", versions, options
+        loop = self.config.loop
+        return self.config.app_name, loop, "h11", versions, options
 
     def _new_loop(self) -> asyncio.AbstractEventLoop:
+        if self.config.loop == "uvloop":
+            return self._new_uvloop()
         if (note := self.note) is None:
             return asyncio.SelectorEventLoop()
         loop = new_loop(note.probe)
         note(LoopCreated, AT.run, "SelectorEventLoop", loop.selector_name)
         return loop
+
+    def _new_uvloop(self) -> asyncio.AbstractEventLoop:
+        # Both are imported only here: uvloop is an extra.
+        if (note := self.note) is None:
+            return importlib.import_module("uvloop").Loop()  # type: ignore[no-any-return]
+        libuv = importlib.import_module("tracer.capture.loop.libuv")
+        note(LoopCreated, AT.run, "uvloop.Loop", "libuv", libuv.UNSEEN)
+        return libuv.new_uvloop(note.probe)  # type: ignore[no-any-return]
 
     async def serve(self) -> None:
         """Serve on the loop that runs."""
