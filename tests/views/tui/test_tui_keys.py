@@ -178,7 +178,7 @@ def test_clicks_pick_what_is_under_them() -> None:
 def test_each_pane_that_takes_keys_has_its_help() -> None:
     async def scenario(stage: Stage) -> None:
         for widget in stage.app.screen.query("*"):
-            if widget.can_focus and widget.id not in {"filter", None}:
+            if widget.can_focus and widget.id not in {"filter", "break", None}:
                 assert widget.HELP, widget
 
     play(scenario)

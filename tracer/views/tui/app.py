@@ -11,8 +11,8 @@ from functools import partial
 from typing import ClassVar
 
 from textual import constants
-from textual.app import App, ComposeResult, SystemCommand
-from textual.binding import Binding, BindingType
+from textual.app import ComposeResult, SystemCommand
+from textual.binding import BindingType
 from textual.content import Content
 from textual.screen import Screen
 from textual.timer import Timer
@@ -23,9 +23,17 @@ from tracer.model.filter import FilterError, parse_filter
 from tracer.model.trace import Trace
 from tracer.views.explain import load
 from tracer.views.feed import Feed
-from tracer.views.tui.board import Board
+from tracer.views.tui.asking import Asking
+from tracer.views.tui.board import SERVER, Board
 from tracer.views.tui.commands import COMMANDS, of_panes
-from tracer.views.tui.messages import PaneChosen, Picked, Sought
+from tracer.views.tui.hand import Hand
+from tracer.views.tui.keys import BINDINGS
+from tracer.views.tui.messages import (
+    PaneChosen,
+    Picked,
+    Proved,
+    Sought,
+)
 from tracer.views.tui.moment import Moment
 from tracer.views.tui.pieces import Piece, many
 from tracer.views.tui.player import Player
@@ -42,36 +50,12 @@ SCRUB = 0.05
 """Part of a playback that an arrow key passes."""
 
 
-class TraceApp(App[int]):
+class TraceApp(Asking):
     """The screen. `tick` is all that moves it."""
 
     CSS_PATH = "trace.tcss"
     TITLE = "asgi-trace"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space", "freeze", "Freeze"),
-        Binding("full_stop", "step(1)", "Next", key_display="."),
-        Binding("comma", "step(-1)", "Previous", show=False),
-        Binding("left", "scrub(-1)", "Scrub", show=False),
-        Binding("right", "scrub(1)", "Scrub", show=False),
-        Binding("home", "edge(0)", "Begin", show=False),
-        Binding("end", "edge(1)", "End", show=False),
-        Binding("less_than_sign", "speed(-1)", "Slower", show=False),
-        Binding("greater_than_sign", "speed(1)", "Faster", show=False),
-        Binding("f", "follow", "Follow"),
-        Binding("d", "depth", "Depth"),
-        Binding("p", "picture", "Picture"),
-        Binding("slash", "filter", "Filter", key_display="/"),
-        Binding("z", "zoom", "Zoom", show=False),
-        Binding("r", "again", "Send again", show=False),
-        *(
-            Binding(str(number), f"pane({number})", name, show=False)
-            for number, name in NAMES.items()
-        ),
-        Binding("escape", "leave", "Back", show=False),
-        Binding("question_mark,f1", "help", "Help", key_display="?"),
-        Binding("ctrl+q", "quit", "Quit", priority=True),
-        Binding("ctrl+z", "suspend_process", "Suspend", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = BINDINGS
 
     def __init__(
         self,
@@ -100,6 +84,7 @@ class TraceApp(App[int]):
         self.trace = Trace()
         still = constants.TEXTUAL_ANIMATIONS == "none"
         self.player = Player(self.trace, live=feed.live, still=still)
+        self.hand = Hand(feed, self.trace, self.player, self.say)
         self.board = Board(load(lang))
         self.board.events.depth = depth
         self._first = filter, parse_filter(filter)
@@ -108,6 +93,8 @@ class TraceApp(App[int]):
         self._then = self._clock()
         self._frames: Timer | None = None
         self._told: str | None = None
+        self._heard = self._then, 0
+        self._tenth = 0
         self._leaving: float | None = None
 
     def compose(self) -> ComposeResult:
@@ -131,7 +118,8 @@ class TraceApp(App[int]):
         """Take what has come, and let time pass."""
         changed = self._drain()
         self._advance()
-        self._paint(changed)
+        self._paint(changed | self._ticking())
+        self.hand.look()
         self._look_for_the_end()
         if self._frames is not None:
             if self.player.moving and not self.player.still:
@@ -148,6 +136,9 @@ class TraceApp(App[int]):
         now = self._clock()
         self.player.advance(now - self._then)
         self._then = now
+        then, t = self._heard
+        gone = 0.0 if self.feed.ended else now - then
+        self.player.now = t + int(gone * 1_000_000_000)
 
     def _drain(self) -> set[int]:
         changed: set[int] = set()
@@ -155,9 +146,20 @@ class TraceApp(App[int]):
         while records := self.feed.take():
             changed |= self.trace.feed(records)
             self.board.hear(records)
+            self.hand.hear(records)
+            self._heard = self._clock(), self.trace.last
             if time.monotonic() > until:
                 break
         return changed
+
+    def _ticking(self) -> set[int]:
+        """Those who are held, each time that a tenth of a second has gone."""
+        tenth = self.player.now // 100_000_000
+        if tenth == self._tenth:
+            return set()
+        self._tenth = tenth
+        held = self.trace.holds.held
+        return {each.req for each in held if each.req is not None}
 
     def _look_for_the_end(self) -> None:
         if self._leaving is not None:
@@ -175,6 +177,11 @@ class TraceApp(App[int]):
         self.board.show(moment, changed, self._pace())
         self.board.title(*self._names(moment))
         self.board.top.show(self._who(), self._gauges())
+        live = self.feed.live and not self.feed.ended
+        shown = moment.request.number if moment.request else None
+        self.board.held.show(
+            self.trace if live else None, shown, moment.now, self.hand.asked
+        )
 
     def _pace(self) -> Piece:
         """Moving or not, and how fast."""
@@ -222,7 +229,9 @@ class TraceApp(App[int]):
             f" drop {server.dropped} ",
             "loud" if server.dropped else "muted",
         )
+        found = sum(self.trace.found.values())
         return (
+            (f" ! {found} " if found else "", "warn"),
             (f" req {len(self.trace.requests)} ", "muted"),
             (f" ev {self.trace.count:,} ".replace(",", " "), "muted"),
             dropped,
@@ -233,39 +242,48 @@ class TraceApp(App[int]):
 
     def action_freeze(self) -> None:
         self.player.freeze()
-        self._repaint()
+        self.repaint()
 
     def action_step(self, lines: int) -> None:
         index = self.board.events.beside(lines)
         if index is not None:
             self.player.go(index)
-        self._repaint()
+        self.repaint()
 
     def action_scrub(self, steps: int) -> None:
         self.player.scrub(steps * SCRUB * self.player.seconds)
-        self._repaint()
+        self.repaint()
 
     def action_edge(self, end: int) -> None:
         self.player.go(len(self.player.moment().story) if end else 0)
-        self._repaint()
+        self.repaint()
 
     def action_speed(self, steps: int) -> None:
         self.player.faster(steps)
-        self._repaint()
+        self.repaint()
 
     def action_follow(self) -> None:
         self.player.toggle_follow()
-        self._repaint()
+        self.repaint()
 
     def on_picked(self, message: Picked) -> None:
         self.player.select(message.number)
-        self._repaint()
+        self.repaint()
 
     def on_sought(self, message: Sought) -> None:
         self.player.go(message.index)
-        self._repaint()
+        self.repaint()
 
-    def _repaint(self) -> None:
+    def on_proved(self, message: Proved) -> None:
+        found = message.finding
+        if found.req is None:
+            self.action_pane(SERVER)
+        elif self.player.seek(found.req, found.proof):
+            self.repaint()
+        else:
+            self.say("The events of this request are no longer kept.")
+
+    def repaint(self) -> None:
         self._then = self._clock() if not self._manual else self._then
         self._paint(set())
         if self._frames is not None and self.player.moving:
@@ -298,6 +316,8 @@ class TraceApp(App[int]):
     def action_leave(self) -> None:
         if self.board.input.has_focus:
             self._close_filter()
+        elif self.board.breaks.input.has_focus:
+            self.board.breaks.focus()
         elif self.screen.query("HelpPanel"):
             self.action_hide_help_panel()
         elif self.screen.maximized:
@@ -320,26 +340,22 @@ class TraceApp(App[int]):
         self.action_pane(self.board.pane)
 
     def on_input_submitted(self, message: Input.Submitted) -> None:
+        if message.input is self.board.breaks.input:
+            self.set_break(message.value)
+            return
         try:
             wanted = parse_filter(message.value)
         except FilterError as error:
-            self.notify(str(error), severity="warning", markup=False)
+            self.say(str(error), "warning")
             return
         self.board.filter(wanted)
         self._close_filter()
 
     def action_motion(self) -> None:
         self.player.still = not self.player.still
-        self._repaint()
+        self.repaint()
 
-    # Keys: the server
-
-    def action_again(self) -> None:
-        if not self.feed.again():
-            url = self.trace.server.url
-            ask = f"curl {url}" if url else "it is a recording"
-            said = f"There is no client of ours to run again: {ask}"
-            self.notify(said, markup=False)
+    # The end
 
     async def action_quit(self) -> None:
         """Leave; a live server gets a moment to end in order."""

@@ -15,10 +15,13 @@ from tracer.events.log import Record
 from tracer.model.filter import Filter
 from tracer.views.explain import Explanations
 from tracer.views.tui.asgi import Asgi
+from tracer.views.tui.breakpoints import Breakpoints
 from tracer.views.tui.conveyor import Conveyor
 from tracer.views.tui.events import Events
 from tracer.views.tui.explanation import Explanation
+from tracer.views.tui.findings import Findings
 from tracer.views.tui.headers import Headers
+from tracer.views.tui.held import HeldBar
 from tracer.views.tui.ladder import Ladder
 from tracer.views.tui.lines import Lines
 from tracer.views.tui.loop import Loop
@@ -43,7 +46,8 @@ LEAST_WIDE, LEAST_HIGH = 60, 16
 ROOMY = 90
 """From here on the help's 30 columns leave the board its least width."""
 FIRST = REQUESTS, EVENTS, SOURCE = 1, 2, 3
-INSPECTORS = 4, 5, 6, 7, 8, 9, 0
+INSPECTORS = 4, 5, 6, 7, 8, 9, 0, 10, 11
+SERVER, FINDINGS, BREAKS = 8, 10, 11
 EVERY = (*FIRST, *INSPECTORS)
 TOO_SMALL = f"Make the terminal larger: at least {LEAST_WIDE} × {LEAST_HIGH}."
 FILTER_HINT = "path=/items/* status=4xx kind=send.*"
@@ -54,10 +58,12 @@ class Board(Palette, Vertical):
 
     def __init__(self, explained: Explanations) -> None:
         super().__init__(id="board")
+        self.lang = explained.lang
         self.top = Title(id="title")
         self.conveyor = Conveyor(id="conveyor")
         self.ladder = Ladder(id="ladder")
         self.now = Now(explained, id="now")
+        self.held = HeldBar(id="held")
         self.tabs = Tabs(id="tabs")
         self.input = Input(placeholder=FILTER_HINT, id="filter", compact=True)
         self.requests = Requests(id="requests")
@@ -66,7 +72,8 @@ class Board(Palette, Vertical):
         self.source = Source(id="source")
         self.inspect_tabs = Tabs(id="inspect-tabs")
         self.server = Server(explained, id="pane-8")
-        self.inspectors: dict[int, Rows | Loop] = {
+        self.breaks = Breakpoints(id="pane-11")
+        self.inspectors: dict[int, Rows | Findings | Loop] = {
             4: Wire(id="pane-4"),
             5: Machines(id="pane-5"),
             6: Asgi(id="pane-6"),
@@ -74,6 +81,8 @@ class Board(Palette, Vertical):
             8: self.server,
             9: Output(id="pane-9"),
             0: Loop(id="pane-0"),
+            FINDINGS: Findings(explained, id="pane-10"),
+            BREAKS: self.breaks,
         }
         self.scrubber = Scrubber(id="scrubber")
         self.left = Vertical(id="left")
@@ -83,7 +92,7 @@ class Board(Palette, Vertical):
         self.one = False
 
     def compose(self) -> ComposeResult:
-        yield from (self.top, self.conveyor, self.ladder, self.now)
+        yield from (self.top, self.conveyor, self.ladder, self.now, self.held)
         yield from (self.tabs, self.input)
         with Horizontal(id="lower"):
             with self.left:
@@ -93,6 +102,7 @@ class Board(Palette, Vertical):
                 with self.inspector:
                     yield self.inspect_tabs
                     yield from self.inspectors.values()
+                    yield self.breaks.input
         yield self.scrubber
         yield Static(Content(TOO_SMALL), id="small")
 
@@ -118,6 +128,7 @@ class Board(Palette, Vertical):
         self.source.display = SOURCE in seen
         for number, pane in self.inspectors.items():
             pane.display = number in seen
+        self.breaks.input.display = BREAKS in seen
         self.left.display = bool(seen & {REQUESTS, EVENTS})
         self.right.display = bool(seen - {REQUESTS, EVENTS})
         self.inspector.display = bool(seen & set(INSPECTORS))

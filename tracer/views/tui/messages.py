@@ -2,6 +2,8 @@
 
 from textual.message import Message
 
+from tracer.model.findings import Finding
+
 
 class Picked(Message):
     """A request was chosen; `number` is its number."""
@@ -25,3 +27,19 @@ class PaneChosen(Message):
     def __init__(self, number: int) -> None:
         super().__init__()
         self.number = number
+
+
+class BreakCleared(Message):
+    """The breakpoint number `id` shall be forgotten."""
+
+    def __init__(self, id: int) -> None:  # noqa: A002
+        super().__init__()
+        self.id = id
+
+
+class Proved(Message):
+    """The playhead shall go to the event that proves a finding."""
+
+    def __init__(self, finding: Finding) -> None:
+        super().__init__()
+        self.finding = finding

@@ -4,10 +4,12 @@ It turns passing time into a moment. There is no clock here: whoever owns one
 says how much time has passed.
 """
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from enum import Enum
 
 from tracer.events import Held, Released
+from tracer.events.log import Record
 from tracer.model.holds import held_at
 from tracer.model.playback import Score, Scorer, beat_at
 from tracer.model.requests import OVER
@@ -193,6 +195,17 @@ class Player:
         if beats:
             beat = beats[min(max(index, 0), len(beats) - 1)]
             self.clock = beat.start + beat.dwell * SETTLED
+
+    def seek(self, number: int, record: Record) -> bool:
+        """Freeze at an event of a request; False: it is no longer kept."""
+        when = record.t, record.seq
+        story = self.trace.story(number)
+        index = bisect_left(story, when, key=lambda each: (each.t, each.seq))
+        if index == len(story):
+            return False
+        self._show(number)
+        self.go(index)
+        return True
 
     def scrub(self, seconds: float) -> None:
         """Freeze, and move the playhead by so much playback."""

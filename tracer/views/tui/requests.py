@@ -8,6 +8,7 @@ from textual.binding import Binding, BindingType
 
 from tracer.model.filter import Filter
 from tracer.model.requests import Outcome, Request
+from tracer.views.tui.held import seconds
 from tracer.views.tui.lines import Lines
 from tracer.views.tui.messages import Picked
 from tracer.views.tui.moment import Moment
@@ -38,7 +39,10 @@ One line a request, in order of arrival: number, method, path, status, and
 what it is doing.
 
 `✓` done · `…` on its way (or at work after its answer) · `✗` failed or
-broken · `‼` the client left first
+broken · `‼` the client left first · `■` held there, for so long
+
+`h` holds the one that is shown at its next stage (or the next new one), `s`
+steps it to the stage after that, `c` lets it go on, `C` lets all go.
 
 `up` and `down` select, `enter` plays from the beginning. `f` follows the
 newest again; `/` filters: `path=/items/* status=4xx`.
@@ -174,6 +178,13 @@ newest again; `/` filters: `path=/items/* status=4xx`.
         )
 
     def _doing(self, request: Request, width: int) -> tuple[str, str]:
+        assert self._moment is not None
+        held = self._moment.trace.holds.of(request.number)
+        if held is not None:
+            room = 27 if width > 50 else 21  # noqa: PLR2004
+            lasts = seconds(held.seconds(self._moment.now))
+            stage = fit(held.stage, room - 4 - len(lasts))
+            return pad(f" ■ {stage} {lasts}", room), "warn"
         glyph, look = GLYPHS[request.outcome]
         room = 17 if width > 50 else 12  # noqa: PLR2004
         return f" {glyph} " + pad(fit(request.doing, room - 3), room - 3), look

@@ -18,7 +18,21 @@ NAMES = {
     8: "Server",
     9: "Output",
     0: "Loop",
+    10: "Find",
+    11: "Break",
 }
+"""Names of the panes by their numbers, in the order of their tabs."""
+
+KEYS = {10: "!", 11: "B"}
+"""Keys of the panes that have no digit of their own."""
+
+ROOM = ((9, 2), (4, 2), (3, 2), (3, 1), (2, 1), (1, 1))
+"""Letters of an unlit tab's name, and blanks around it: the first that fit."""
+
+
+def key_of(number: int) -> str:
+    """The key that brings a pane to the front."""
+    return KEYS.get(number, str(number))
 
 
 class Tabs(Painted):
@@ -38,23 +52,20 @@ class Tabs(Painted):
             self.refresh()
 
     def _pieces(self) -> list[tuple[int, Piece]]:
-        most = next(
-            (n for n in (9, 4, 3, 2) if self._width(n) <= self.size.width), 1
-        )
-        made = []
-        for number in self._numbers:
-            lit = number == self._lit
-            name = NAMES[number] if lit else NAMES[number][:most]
-            text = f"[{number} {name}]" if lit else f" {number} {name} "
-            made.append((number, (text, "active" if lit else "muted")))
+        for letters, blanks in ROOM:
+            made = [
+                (number, self._one(number, letters, blanks))
+                for number in self._numbers
+            ]
+            if sum(len(text) for _, (text, _) in made) <= self.size.width:
+                break
         return made
 
-    def _width(self, letters: int) -> int:
-        """Cells of all tabs, if the unlit ones have at most so many letters."""
-        return sum(
-            len(NAMES[n] if n == self._lit else NAMES[n][:letters]) + 4
-            for n in self._numbers
-        )
+    def _one(self, number: int, letters: int, blanks: int) -> Piece:
+        key, name = key_of(number), NAMES[number]
+        if number == self._lit:
+            return f"[{key} {name}]", "active"
+        return f" {key} {name[:letters]}{' ' * (blanks - 1)}", "muted"
 
     def render_line(self, y: int) -> Strip:
         pieces = [piece for _, piece in self._pieces()]
