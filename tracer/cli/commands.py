@@ -18,6 +18,7 @@ from tracer.capture.importer import AppError, split
 from tracer.capture.options import Options
 from tracer.capture.terminal import terminal_of
 from tracer.cli import checks
+from tracer.cli.findings import findings
 from tracer.cli.say import DONE, OURS, USAGE, fail, say
 from tracer.cli.send import send
 from tracer.client import demo_app_dir
@@ -123,6 +124,7 @@ COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "serve": serve,
     "demo": demo,
     "replay": replay,
+    "findings": findings,
     "send": send,
     "schema": print_schema,
 }

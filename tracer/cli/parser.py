@@ -5,11 +5,13 @@ What the options do stands in their help, which is the manual.
 
 import argparse
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from tracer.cli import sending
+from tracer.cli.manual import ABOUT, BREAK, END, FILTER, FINDINGS, SERVE
 from tracer.cli.say import USAGE, fail
+from tracer.model.findings import RULES, Severity
 
 DEPTHS = ("story", "stages", "events")
 
@@ -33,40 +35,6 @@ REFUSED = {
     "--ssl-certfile": "it speaks plain HTTP, which can be shown",
 }
 """uvicorn's options that are refused, and why."""
-
-_ABOUT = """\
-See the life of an HTTP request: from accept() through the ASGI server, the
-middleware and the routes to your endpoint, and back.
-
-  asgi-trace demo               an app and a client are brought along: watch
-  asgi-trace serve app:app      your own app, without a change to it
-  asgi-trace replay out.jsonl   what --record has kept
-  asgi-trace send URL --garbage  a client that makes trouble
-"""
-
-_END = """\
-Exit codes: 0 done; 2 wrong usage; 3 the app could not be started; 4 a failure
-of ours; 130 and 143 cut short by SIGINT and SIGTERM.
-"""
-
-_SERVE = """\
-Serve an ASGI app in a process of its own and show what happens in it. APP is
-module:attribute, imported with the current folder first. The options mean
-what they mean to uvicorn. The server always runs at its own speed: slow
-motion is the picture's, by the keys < and >.
-"""
-
-_FILTER = """\
-show only what fits: path=/items/*, status=5*, kind=route.match; several are
-joined by spaces
-"""
-
-
-_BREAK = """\
-hold each request that comes to this stage, until a key lets it go:
-'endpoint.enter path=/items/*'; keys are kind, path, method, req, conn and
-name; may be given several times; only with the TUI
-"""
 
 
 class Parser(argparse.ArgumentParser):
@@ -125,8 +93,8 @@ def make_parser(version: str) -> Parser:
     """The whole command line."""
     parser = Parser(
         prog="asgi-trace",
-        description=_ABOUT,
-        epilog=_END,
+        description=ABOUT,
+        epilog=END,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
@@ -137,6 +105,7 @@ def make_parser(version: str) -> Parser:
     _demo(commands)
     _serve(commands)
     _replay(commands)
+    _findings(commands)
     about = sending.ABOUT
     sending.fill(_command(commands, "send", "send to a server", about))
     commands.add_parser(
@@ -153,7 +122,7 @@ def _command(commands: Any, name: str, what: str, about: str) -> Parser:  # noqa
         name,
         help=what,
         description=textwrap.dedent(about),
-        epilog=_END,
+        epilog=END,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
@@ -182,8 +151,34 @@ def _replay(commands: Any) -> None:  # noqa: ANN401
     _viewing(parser, ("tui", "text"))
 
 
+def _findings(commands: Any) -> None:  # noqa: ANN401
+    what = "tell what is worth a look in a recording"
+    rules = textwrap.fill(f"Rules: {', '.join(RULES)}.", 78)
+    parser = _command(commands, "findings", what, f"{FINDINGS}\n{rules}\n")
+    add = parser.add_argument
+    add("file", metavar="FILE", help="made by --record")
+    add(
+        "--severity",
+        choices=[each.value for each in Severity],
+        default="warning",
+        help="the mildest to be told (default: warning)",
+    )
+    add(
+        "--rule",
+        dest="rules",
+        action="append",
+        choices=list(RULES),
+        default=[],
+        metavar="ID",
+        help="only this rule; may be given several times",
+    )
+    add("--all", action="store_true", help="not only the first of each rule")
+    add("--json", action="store_true", help="one JSON object, for programs")
+    _reading(add)
+
+
 def _serve(commands: Any) -> None:  # noqa: ANN401
-    parser = _command(commands, "serve", "serve an app and watch it", _SERVE)
+    parser = _command(commands, "serve", "serve an app and watch it", SERVE)
     parser.add_argument("app", metavar="APP", help="module:attribute")
     _viewing(parser, ("tui", "text", "none"))
     _holding(parser)
@@ -211,7 +206,11 @@ def _viewing(parser: Parser, views: tuple[str, ...]) -> None:
         default="stages",
         help="how much is told (default: stages)",
     )
-    add("--filter", default="", metavar="FILTER", help=_FILTER)
+    add("--filter", default="", metavar="FILTER", help=FILTER)
+    _reading(add)
+
+
+def _reading(add: Callable[..., Any]) -> None:
     add(
         "--lang",
         choices=("en", "zh"),
@@ -220,7 +219,7 @@ def _viewing(parser: Parser, views: tuple[str, ...]) -> None:
     add(
         "--use-colors",
         action=argparse.BooleanOptionalAction,
-        help="colour the text view, also in a pipe (default: in a terminal,"
+        help="colour the text, also in a pipe (default: in a terminal,"
         " unless NO_COLOR is set)",
     )
 
@@ -232,7 +231,7 @@ def _holding(parser: Parser) -> None:
         action="append",
         default=[],
         metavar="'KIND TERMS'",
-        help=_BREAK,
+        help=BREAK,
     )
 
 

@@ -3,6 +3,7 @@
 import sys
 
 DONE = 0
+FOUND = 1
 USAGE = 2
 NOT_STARTED = 3
 OURS = 4
