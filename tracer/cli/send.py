@@ -169,6 +169,12 @@ class Teller:
         return f"\x1b[{COLORS[color]}m{text}\x1b[0m"
 
 
+def _ended(by: str) -> str:
+    if by.startswith("reset"):
+        return by
+    return "half-closed by client" if "half" in by else f"closed by {by}"
+
+
 _WORDS: dict[type[ClientEvent], Callable[[Any], str]] = {
     ClientConnected: lambda e: (
         f"connected from {e.address} in {e.ns / 1e6:.2f} ms"
@@ -182,9 +188,7 @@ _WORDS: dict[type[ClientEvent], Callable[[Any], str]] = {
     ClientResponse: lambda e: (
         f"response {e.status} after {e.ns / 1e6:.2f} ms, body {e.n:,} B"
     ),
-    ClientClosed: lambda e: (
-        f"closed by {e.by}{f': {safe(e.why)}' if e.why else ''}"
-    ),
+    ClientClosed: lambda e: _ended(e.by) + (f": {e.why}" if e.why else ""),
 }
 
 _COLOR_OF: dict[type[ClientEvent], str] = {

@@ -214,8 +214,9 @@ class Player:
     # Sending
 
     def _usable(self, name: str) -> Connection:
-        self._waiting.look()  # the server may have hung up meanwhile
         kept = self._open.get(name)
+        if kept is not None and kept.eager:
+            kept.receive()  # the server may have hung up meanwhile
         if kept is None or not kept.usable:
             return self._connect(Connect(name))
         return kept

@@ -26,7 +26,7 @@ class Waiting:
 
         Args:
             timeout: Seconds that all waiting together may take, from now.
-            settle: Called before each wait that may take time.
+            settle: Called before each wait.
         """
         self._selector = selectors.DefaultSelector()
         self._timeout = timeout
@@ -45,10 +45,6 @@ class Waiting:
     def close(self) -> None:
         """Look after nobody any more."""
         self._selector.close()
-
-    def look(self) -> None:
-        """Read what is there to be read; don't wait."""
-        self._turn(0)
 
     def pause(self, seconds: float) -> None:
         """Let time pass.
@@ -101,8 +97,7 @@ class Waiting:
 
     def _turn(self, seconds: float, event: int = 0) -> list[object]:
         """Wait for a while; give the sockets that are ready for an event."""
-        if seconds:
-            self._settle()
+        self._settle()
         ready: list[object] = []
         for key, mask in self._selector.select(seconds):
             if mask & event:
