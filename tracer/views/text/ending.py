@@ -7,16 +7,17 @@ from dataclasses import dataclass, field
 
 from tracer.model.findings import Finding, Severity
 from tracer.model.requests import Outcome, Request
+from tracer.model.safe import safe
 from tracer.model.trace import Trace
-from tracer.views.explain import Explanations
+from tracer.views.explain.findings import FindingTexts
 from tracer.views.text.page import STYLES, Page
-from tracer.views.text.row import label_of, milliseconds, sentence
+from tracer.views.text.row import label_of, milliseconds
 from tracer.views.text.words import Words
 
 SLOWEST = 3
 """Requests that are named at the end."""
-FINDINGS = 20
-"""Findings that are named at the end."""
+FINDINGS = 30
+"""Rules that are named at the end, if they fired."""
 
 GLYPHS = {
     Outcome.RUNNING: "…",
@@ -95,36 +96,58 @@ class Tally:
             for line in page.wrapped(" · ".join(parts), used=2):
                 yield f"  {line}"
         if total > 1 and self.slowest:
-            yield f"  {words.slowest}:"
+            yield f"  {words.slowest}{words.colon.rstrip()}"
             for lasted, _, name in sorted(self.slowest, reverse=True):
                 yield page.fit(f"  {milliseconds(lasted):>10} ms  {name}")
 
 
 def findings(
-    found: list[Finding], trace: Trace, page: Page, say: Explanations, w: Words
+    found: list[Finding],
+    trace: Trace,
+    page: Page,
+    texts: FindingTexts,
+    w: Words,
 ) -> Iterator[str]:
-    """What should be looked at, each with the sentence of its proof.
+    """What should be looked at: a line for each rule that fired.
 
     Args:
         found: Those that are wanted, in order of their proofs.
         trace: Where the losses are counted.
         page: What they are laid out for.
-        say: Who makes the sentences.
+        texts: Who makes the sentences.
         w: The view's own words.
     """
     if found:
         yield page.heading(f"{w.findings} {len(found)}", "", 0)
-    for each in found[:FINDINGS]:
-        label = label_of(each.req or 0)
-        error = each.severity is Severity.ERROR
-        line = page.fit(
-            f"  {'✗' if error else '!'} {label:<4} "
-            f"{say.title(each.proof.kind)}: {sentence(each.proof, say)}"
-        )
-        yield page.paint(line, STYLES["bad" if error else "plain"])
-    if len(found) > FINDINGS:
-        yield "  " + w.more.format(len(found) - FINDINGS)
+    rules: dict[str, list[Finding]] = {}
+    for each in found:
+        rules.setdefault(each.rule, []).append(each)
+    by_weight = sorted(rules.values(), key=lambda all_: -all_[0].severity.rank)
+    for all_ in by_weight[:FINDINGS]:
+        yield from _rule(all_, page, texts, w)
+    if len(by_weight) > FINDINGS:
+        yield "  " + w.more.format(len(by_weight) - FINDINGS)
     if trace.server.dropped:
         said = w.dropped.format(trace.server.dropped)
         for line in page.wrapped(f"✗ {said}"):
             yield page.paint(line, STYLES["bad"])
+
+
+def _rule(
+    found: list[Finding], page: Page, texts: FindingTexts, w: Words
+) -> Iterator[str]:
+    """A rule's first case, and how many more there are."""
+    first = found[0]
+    key = first.req or -(first.conn or 0)
+    more = f" {w.more.format(len(found) - 1)}" if len(found) > 1 else ""
+    error = first.severity is Severity.ERROR
+    glyph = SEVERITIES[first.severity]
+    title = texts.title(first.rule)
+    said = f"{title}{w.colon}{texts.now(first, safe)}{more}"
+    left = f"  {glyph} {label_of(key):<4} "
+    for line in page.wrapped(said, used=len(left)):
+        yield page.paint(f"{left}{line}", STYLES["bad" if error else "plain"])
+        left = " " * len(left)
+
+
+SEVERITIES = {Severity.ERROR: "✗", Severity.WARNING: "!", Severity.INFO: "·"}

@@ -63,22 +63,16 @@ def loop_lines(trace: Trace, page: Page, words: Words) -> Iterator[str]:
     if not stats.turns:
         return
     yield page.heading(words.loop.title, "", 0)
-    for text in _figures(stats, words.loop):
+    for text in _figures(stats, words):
         for line in page.wrapped(text, used=2):
             yield f"  {line}"
     if stats.blocked:
         text = words.loop.blocked.format(stats.blocked, duration(stats.held_up))
-        worst = trace.lanes.blocked.blocks
-        lines = [f"✗ {text}"]
-        if worst:
-            block = max(worst, key=lambda each: each.ns)
-            lines.append(culprit(trace.lanes.card(block), words))
-        for said in lines:
-            for line in page.wrapped(said, used=2):
-                yield page.paint(f"  {line}", STYLES["bad"])
+        yield page.paint(page.fit(f"  ✗ {text}"), STYLES["bad"])
 
 
-def _figures(stats: LoopStats, w: LoopWords) -> Iterator[str]:
+def _figures(stats: LoopStats, words: Words) -> Iterator[str]:
+    w = words.loop
     turns = w.turns.format(
         stats.turns, duration(stats.busy), duration(stats.idle)
     )
@@ -91,7 +85,7 @@ def _figures(stats: LoopStats, w: LoopWords) -> Iterator[str]:
         for reason, n in stats.waits.most_common(REASONS)
     )
     tasks = w.tasks.format(stats.tasks, suspended)
-    yield f"{tasks}: {reasons}" if reasons else tasks
+    yield f"{tasks}{words.colon}{reasons}" if reasons else tasks
     if (most := stats.late).ns >= WORTH_SAYING:
         yield w.late.format(duration(most.ns), most.what, _of(most, w))
     if stats.jobs:

@@ -11,6 +11,7 @@ from tracer.model.requests import OVER, Request
 from tracer.model.safe import safe
 from tracer.model.trace import Trace
 from tracer.views.explain import Explanations
+from tracer.views.explain.findings import load_findings
 from tracer.views.text.blocks import (
     SERVER,
     Block,
@@ -129,6 +130,7 @@ class Story:
 
     def end(self) -> None:
         """Write what is said when all is over."""
+        self._trace.end()
         for request in self._trace.requests.values():
             wanted = self._judge(request.number, ended=True)
             if wanted and request.outcome not in OVER:
@@ -139,7 +141,8 @@ class Story:
         page, words = self._page, self._words
         self._lines += ["", *self._tally.lines(page, words)]
         self._lines += loop_lines(self._trace, page, words)
-        self._lines += findings(found, self._trace, page, self._say, words)
+        texts = load_findings(self._say.lang)
+        self._lines += findings(found, self._trace, page, texts, words)
         self.write()
 
     def _wants(self, finding: Finding) -> bool:

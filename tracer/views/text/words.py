@@ -63,6 +63,7 @@ class Words:
     more: str
     dropped: str
     reading: str
+    colon: str
     loop: LoopWords
 
 
@@ -186,6 +187,7 @@ WORDS = {
         more="… and {} more",
         dropped="{:,} events were lost: what is shown has gaps",
         reading="reading",
+        colon=": ",
         loop=ENGLISH,
     ),
     "zh": Words(
@@ -217,6 +219,7 @@ WORDS = {
         more="……另有 {} 条",
         dropped="丢失了 {:,} 个事件：所示内容有缺口",
         reading="读取中",
+        colon="：",
         loop=CHINESE,
     ),
 }
