@@ -45,6 +45,8 @@ class Card:
         newcomers: Connections that waited to be accepted, and of which no
             request is known.
         tick: Whether the server's tick was due and did not come.
+        many: Whether the culprit is only one of many short steps that have
+            filled the turn together.
     """
 
     block: LoopBlocked
@@ -54,6 +56,7 @@ class Card:
     tasks: tuple[int, ...] = ()
     newcomers: int = 0
     tick: bool = False
+    many: bool = False
 
 
 @dataclass(slots=True)
@@ -67,6 +70,7 @@ class Blocked:
 
     blocks: list[LoopBlocked] = field(default_factory=list)
     server: int | None = None
+    _many: set[int] = field(default_factory=set)
     _ticks: list[Mark] = field(default_factory=list)
     _accepts: list[Mark] = field(default_factory=list)
     _asked: list[Mark] = field(default_factory=list)
@@ -78,8 +82,13 @@ class Blocked:
             if record.over or not blocks[-1].over:
                 blocks[-1] = record
             return
+        # `ran` is of the moment in which it was first seen, and so is `ns`.
+        if record.ran is not None and record.ran < record.ns // 2:
+            self._many.add(record.since)
         at = bisect_right(blocks, record.since, key=_since)
         blocks.insert(at, record)
+        for gone in blocks[:-BLOCKS]:
+            self._many.discard(gone.since)
         del blocks[:-BLOCKS]
 
     def ticked(self, record: Tick) -> None:
@@ -137,6 +146,7 @@ class Blocked:
             tuple(sorted(tasks)),
             new,
             self._late(since, until),
+            since in self._many,
         )
 
     def _behind(
@@ -178,6 +188,7 @@ class Blocked:
         return Blocked(
             list(self.blocks),
             self.server,
+            set(self._many),
             list(self._ticks),
             list(self._accepts),
             list(self._asked),
