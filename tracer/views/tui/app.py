@@ -182,6 +182,7 @@ class TraceApp(Asking):
         self.board.held.show(
             self.trace if live else None, shown, moment.now, self.hand.asked
         )
+        self.board.culprit.show(moment, live=live)
 
     def _pace(self) -> Piece:
         """Moving or not, and how fast."""

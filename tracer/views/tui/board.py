@@ -17,6 +17,7 @@ from tracer.views.explain import Explanations
 from tracer.views.tui.asgi import Asgi
 from tracer.views.tui.breakpoints import Breakpoints
 from tracer.views.tui.conveyor import Conveyor
+from tracer.views.tui.culprit import Culprit
 from tracer.views.tui.events import Events
 from tracer.views.tui.explanation import Explanation
 from tracer.views.tui.findings import Findings
@@ -64,6 +65,7 @@ class Board(Palette, Vertical):
         self.ladder = Ladder(id="ladder")
         self.now = Now(explained, id="now")
         self.held = HeldBar(id="held")
+        self.culprit = Culprit(id="culprit")
         self.tabs = Tabs(id="tabs")
         self.input = Input(placeholder=FILTER_HINT, id="filter", compact=True)
         self.requests = Requests(id="requests")
@@ -92,8 +94,8 @@ class Board(Palette, Vertical):
         self.one = False
 
     def compose(self) -> ComposeResult:
-        yield from (self.top, self.conveyor, self.ladder, self.now, self.held)
-        yield from (self.tabs, self.input)
+        yield from (self.top, self.conveyor, self.ladder, self.now)
+        yield from (self.held, self.culprit, self.tabs, self.input)
         with Horizontal(id="lower"):
             with self.left:
                 yield from (self.requests, self.events, self.explanation)
