@@ -51,7 +51,7 @@ class Link:
         where: Its place.
     """
 
-    __slots__ = ("_lines", "by", "code", "owner", "rule", "where")
+    __slots__ = ("_lines", "_told", "by", "code", "owner", "rule", "where")
 
     def __init__(self, code: CodeType, module: str) -> None:
         self.code = code
@@ -62,6 +62,7 @@ class Link:
         self.owner = "server" if owner == "ours" and served else owner
         self.where = place(code)
         self._lines: dict[int, int] = {}
+        self._told: dict[int | None, str] = {}
 
     def line(self, frame: FrameType | None) -> int | None:
         """Give the line at which its frame stands."""
@@ -71,6 +72,16 @@ class Link:
         found = self._lines.get(at)
         if found is None:
             found = self._lines[at] = frame.f_lineno
+        return found
+
+    def told(self, frame: FrameType | None) -> str:
+        """Write down where its frame stands: `file:line function`."""
+        line = self.line(frame)
+        found = self._told.get(line)
+        if found is None:
+            code = self.code
+            found = f"{_file(code.co_filename)}:{line} {code.co_qualname}"
+            self._told[line] = found
         return found
 
 
@@ -166,7 +177,10 @@ def stop_of(
     spot: Any = None
     link: Link | None = None
     for thing in reversed(chain):
-        each = _link(thing)
+        if type(thing) is CoroutineType:  # as nearly all are
+            each = _links.get(id(thing.cr_code)) or _link(thing)
+        else:
+            each = _link(thing)
         if known:
             rule = each.rule
             if rule is None:
@@ -235,13 +249,7 @@ def number_of(task: asyncio.Task[Any]) -> int | None:
 
 def told(chain: Chain) -> tuple[str, ...]:
     """Write a chain down: `file:line function` for each await."""
-    said = []
-    for thing in chain:
-        link = _link(thing)
-        line = link.line(_frame(thing))
-        file = _file(link.code.co_filename)
-        said.append(f"{file}:{line} {link.code.co_qualname}")
-    return tuple(said)
+    return tuple([_link(thing).told(_frame(thing)) for thing in chain])
 
 
 def _file(file: str) -> str:

@@ -34,6 +34,7 @@ class StepCoro(Coroutine[Any, Any, Any]):
         "__qualname__",
         "__weakref__",
         "_coro",
+        "_name",
         "_parent",
         "_probe",
         "_said",
@@ -44,9 +45,14 @@ class StepCoro(Coroutine[Any, Any, Any]):
     )
 
     def __init__(
-        self, coro: Coroutine[Any, Any, Any], probe: Probe, number: int
+        self,
+        coro: Coroutine[Any, Any, Any],
+        probe: Probe,
+        number: int,
+        name: str = "",
     ) -> None:
         self._coro: Coroutine[Any, Any, Any] | None = coro
+        self._name = name  # the task's, as far as it is known before the task
         self._probe = probe
         self.number = number
         self._parent = probe.task
@@ -74,7 +80,7 @@ class StepCoro(Coroutine[Any, Any, Any]):
                 TaskCreated,
                 self.where,
                 self.number,
-                name,
+                self._name or name,
                 self.__qualname__,
                 self._parent,
             )

@@ -33,9 +33,13 @@ class LensCoro(StepCoro):
     __slots__ = ("cut", "gave_way", "ready", "since", "waker", "woken_by")
 
     def __init__(
-        self, coro: Coroutine[Any, Any, Any], probe: Probe, number: int
+        self,
+        coro: Coroutine[Any, Any, Any],
+        probe: Probe,
+        number: int,
+        name: str = "",
     ) -> None:
-        super().__init__(coro, probe, number)
+        super().__init__(coro, probe, number, name)
         self.since = 0
         self.ready = 0
         self.woken_by: WokenBy = "callback"
@@ -141,21 +145,30 @@ class LensCoro(StepCoro):
     def _stop(self, awaited: object) -> None:
         self.gave_way = awaited is None
         self.woken_by, self.waker = "callback", None
-        chain: tuple[str, ...] = ()
+        probe, note = self._probe, self.note
+        full: tuple[str, ...] = ()
         try:
-            inside = awaits(self._coro)
-            (wait, by, on), where, line = stop_of(inside, awaited)
-            if self._probe.lens == "full":
-                chain = told(inside)
+            chain = awaits(self._coro)
+            (wait, by, on), where, line = stop_of(chain, awaited)
+            if probe.lens == "full":
+                full = told(chain)
         except Exception:  # noqa: BLE001  # the app must not have it
             wait, by, on, where, line = "future", "", None, None, None
-        self.note(
-            TaskSuspended,
-            self.where if where is None else where,
-            self.number,
-            wait,
-            by,
-            on,
-            line,
-            chain,
+        # Written out, as above.
+        probe.emit(
+            TaskSuspended(
+                self.number,
+                wait,
+                by,
+                on,
+                line,
+                full,
+                t=monotonic_ns() - probe.zero,
+                turn=probe.turn,
+                thread="loop",
+                conn=note.conn,
+                req=note.req,
+                task=self.number,
+                where=self.where if where is None else where,
+            )
         )

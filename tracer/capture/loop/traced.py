@@ -52,14 +52,15 @@ class SeenTasks(_Loop):
         if not asyncio.iscoroutine(coro):
             return super().create_task(coro, **kwargs)  # and let it complain
         self._tasks_made += 1
-        step = self.step_class(coro, self._probe, self._tasks_made)
+        given = kwargs.get("name") or (_NAMED_LATER and _name_to_come())
+        name = str(given) if given else ""
+        step = self.step_class(coro, self._probe, self._tasks_made, name)
         task = super().create_task(step, **kwargs)
         if self.get_debug():
             forget_caller(task)
         # A factory of the user's own may make what it likes.
         made: object = task
-        name = made.get_name() if isinstance(made, asyncio.Task) else ""
-        step.announce((_NAMED_LATER and _name_to_come()) or name)
+        step.announce(made.get_name() if isinstance(made, asyncio.Task) else "")
         return task
 
 

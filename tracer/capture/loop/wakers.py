@@ -7,6 +7,7 @@ in what passes.
 """
 
 import asyncio
+import re
 from types import BuiltinFunctionType, FrameType
 from typing import Any
 from weakref import WeakSet
@@ -68,8 +69,6 @@ def waker_of(
         return "timer", None
     if kind is FromThread:
         return "thread", None
-    if handle in DESCRIPTORS:
-        return "socket", None
     callback = handle._callback  # noqa: SLF001  # told, never relied on
     ending = task_of(callback)
     if ending is not None:
@@ -78,7 +77,10 @@ def waker_of(
         if ending.get_coro() is woken:
             return "turn", None
         return "task", number_of(ending)
-    if handle in getattr(loop, "_signal_handlers", {}).values():
+    if handle in DESCRIPTORS:
+        return "socket", None
+    signals = getattr(loop, "_signal_handlers", None)
+    if signals and handle in signals.values():
         return "signal", None
     return _called_back(callback, handle._args)  # noqa: SLF001
 
@@ -104,11 +106,16 @@ def _by_name(frame: FrameType | None) -> Waker:
     protocol's own, have names that tell enough.
     """
     while frame is not None:
-        woken_by = _BY_NAME.get(frame.f_code.co_qualname.rpartition(".")[2])
-        if woken_by is not None:
+        name, file = frame.f_code.co_name, frame.f_code.co_filename
+        woken_by = _BY_NAME.get(name)
+        private = name.startswith("_")
+        if woken_by is not None and (not private or _THEIRS.search(file)):
             return woken_by, None
         frame = frame.f_back
     return _NOBODY
+
+
+_THEIRS = re.compile(r"/(asyncio|anyio)/")
 
 
 _BY_NAME: dict[str, WokenBy] = {
