@@ -87,8 +87,16 @@ class BreakpointCleared(
 class Held(OtherEvent, tag="held", frozen=True, gc=False):
     """A request stands still at a stage because its user wants to look.
 
-    All others go on. Time goes on too: `timers` are the loop's own that run
-    meanwhile, each with the seconds it has left; a client's are not known.
+    All others go on. Time goes on too: `timers` are the time-outs that run
+    meanwhile, each with the seconds it has left: those that this request has
+    armed, and the keep-alive of its connection. A client's are not known.
+
+    The event at which it stands has been said. Only a `def` endpoint or
+    dependency says it afterwards, in the worker thread: nobody is held in a
+    thread, so it stands before it asks for one.
+
+    At `data_received` bytes are kept that nobody has parsed, and no more are
+    read: that the client has left is not noticed before they are let go.
     With stage `loop` it is the whole loop that is held, and everybody waits.
 
     Source: ours.
@@ -103,6 +111,10 @@ class Held(OtherEvent, tag="held", frozen=True, gc=False):
 
 class Released(OtherEvent, tag="released", frozen=True, gc=False):
     """A request that was held goes on.
+
+    `cancelled`: what it waits in was cancelled, by a time-out or a task
+    group, or the connection was lost whose bytes were kept. A held loop goes
+    on by itself after its time (`go`).
 
     Source: ours.
     """

@@ -135,7 +135,6 @@ class Gate:
         finally:
             self._left(held)
             held.say_released()
-            self._settle()
 
     def keeps(
         self, by: Reading, note: Note, data: bytes, where: int | None
@@ -152,6 +151,13 @@ class Gate:
         by.kept.add(data)
         self._stand(by.kept, why)
         return True
+
+    def lost(self, by: Reading, note: Note) -> None:
+        """Forget a connection that is lost, and the bytes that it left."""
+        self._conns.pop(note.conn or 0, None)
+        if by.kept is not None:
+            by.kept.drop()
+        self._settle()
 
     def _why(self, note: Note, stops: tuple[Stop, ...]) -> Why | None:
         req, conn = note.req, note.conn
@@ -190,6 +196,7 @@ class Gate:
         self._standing.remove(held)
         if held.stage == LAST and held.note.req is not None:
             self._reqs.pop(held.note.req, None)
+        self._settle()
 
     def _obey(self, wish: Wish) -> None:
         if self._shut:

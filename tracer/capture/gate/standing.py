@@ -5,6 +5,7 @@ from collections.abc import Callable
 from time import monotonic_ns
 from typing import Literal, Protocol
 
+from tracer.capture.fault import fault
 from tracer.capture.probe import Note
 from tracer.events import Released
 from tracer.events.breaks import kinds_of
@@ -100,9 +101,10 @@ class Kept(Standing):
         self.drop()
         try:
             self.by.feed(self.data)
-        except BaseException:
+        except Exception:  # noqa: BLE001 - others are to be let go too
+            fault()
             self.by.transport.abort()  # as asyncio, if data_received raises
-            raise
+            return
         if not (self.by.flow.read_paused or self.by.transport.is_closing()):
             self.by.transport.resume_reading()
 

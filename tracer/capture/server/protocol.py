@@ -370,9 +370,9 @@ class H11Protocol(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.connections.discard(self)
-        if self.kept is not None:
-            self.kept.drop()
         if (note := self.note) is not None:
+            if (gate := note.probe.gate) is not None:
+                gate.lost(self, note)
             reason = "closed" if exc is None else type(exc).__name__
             others = len(self.connections)
             note(ConnectionLost, AT.connection_lost, reason, others)
