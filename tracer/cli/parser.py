@@ -153,7 +153,9 @@ def _replay(commands: Any) -> None:  # noqa: ANN401
 
 def _findings(commands: Any) -> None:  # noqa: ANN401
     what = "tell what is worth a look in a recording"
-    rules = textwrap.fill(f"Rules: {', '.join(RULES)}.", 78)
+    rules = textwrap.fill(
+        f"Rules: {', '.join(RULES)}.", 78, break_on_hyphens=False
+    )
     parser = _command(commands, "findings", what, f"{FINDINGS}\n{rules}\n")
     add = parser.add_argument
     add("file", metavar="FILE", help="made by --record")
