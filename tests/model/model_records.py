@@ -87,7 +87,7 @@ def events_of(cls: type[Event]) -> st.SearchStrategy[Event]:
 
 UNKNOWN = st.builds(
     Unknown,
-    kind=st.sampled_from(["loop.select", "ws.message"]) | HOSTILE,
+    kind=st.sampled_from(["quantum.leap", "ws.message"]) | HOSTILE,
     fields=st.dictionaries(
         st.sampled_from(["t", "conn", "req", "thread"]) | HOSTILE,
         st.integers(0, 3) | HOSTILE | st.lists(HOSTILE, max_size=2),
