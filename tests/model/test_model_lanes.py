@@ -303,12 +303,27 @@ def block() -> list[Record]:
     return [
         said(1 * MS, Tick, 1, 0, 0, 0, task=1),
         asked(2 * MS, 1, 1, 2),
+        said(2 * MS, TaskStarted, 14, turn=2, req=7),
+        said(2 * MS, TaskSuspended, 14, "sleep", turn=2, req=7),
+        said(2 * MS, TaskStarted, 15, turn=2, req=8),
+        said(2 * MS, ThreadQueued, "load", 0, 2, job=1, req=8, task=15),
+        said(2 * MS, ThreadStart, "load", 0, job=1, req=8, thread="worker-1"),
+        said(2 * MS, TaskSuspended, 15, "worker thread", turn=2, req=8),
         said(3 * MS, TaskCreated, 12, "Task-12", "run_asgi", req=2),
         said(10 * MS, LoopSelect, 0, (), turn=3),
         said(11 * MS, TaskStarted, 13, turn=3, req=9),  # not kept waiting
         said(11 * MS + 9, TaskSuspended, 13, "sleep", turn=3),
         said(12 * MS, TaskStarted, 11, turn=3, req=1),
         blocked(110 * MS, 100 * MS, over=False),
+        said(
+            500 * MS,
+            ThreadEnd,
+            "load",
+            "returned",
+            job=1,
+            req=8,
+            thread="worker-1",
+        ),
         said(966 * MS, TaskSuspended, 11, "event", turn=3, req=1),
         blocked(966 * MS, 956 * MS, over=True),
     ]
@@ -325,6 +340,7 @@ def behind() -> list[Record]:
         said(971 * MS, Accept, "127.0.0.1:2", 10, conn=5, turn=4),
         asked(972 * MS, 3, 3, 4),
         said(973 * MS, LoopSelect, 0, (), turn=5),
+        said(973 * MS + 9, TaskResumed, 14, "timer", turn=5, req=7),
         said(974 * MS, LoopSelect, 0, (), turn=6),
         asked(975 * MS, 4, 4, 6),
         *(
@@ -341,14 +357,14 @@ def test_the_card_names_who_waited_and_in_which_way() -> None:
     card = lanes.card(only)
     assert only.over
     assert (card.req, card.until) == (1, 966 * MS)
-    assert card.requests == (2, 3, 4)
+    assert card.requests == (2, 3, 4, 7, 8)
     assert card.newcomers == 1
     assert card.tick
     assert card.tasks == ()
 
 
 def test_while_it_lasts_the_card_says_what_is_known_then() -> None:
-    lanes = folded(*block()[:-2])
+    lanes = folded(*block()[:-3])
     (only,) = lanes.window(0, 10**10).blocks
     card = lanes.card(only)
     assert not only.over

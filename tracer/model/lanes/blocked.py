@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from tracer.events import Accept, LoopBlocked, LoopSelect, ScopeBuilt, Tick
 from tracer.model.lanes.lane import Lane, State
+from tracer.model.lanes.threads import Job
 
 TICK = 100_000_000
 """Nanoseconds between two ticks of the server, if nobody holds the loop.
@@ -117,6 +118,7 @@ class Blocked:
         self,
         block: LoopBlocked,
         lanes: Iterable[Lane],
+        jobs: Iterable[Job],
         turns: list[LoopSelect],
     ) -> Card:
         """Say who waited while the loop was held.
@@ -124,20 +126,28 @@ class Blocked:
         Args:
             block: One of `blocks`.
             lanes: Those that lived meanwhile.
+            jobs: Those of worker threads that were under way meanwhile.
             turns: All turns of the loop, in order.
         """
         since, until = block.since, _end(block)
+        # Its middle: who measures the end may be late by some milliseconds.
+        at = bisect_right(turns, since + block.ns // 2, key=_begin)
         requests, tasks, alive = set[int](), set[int](), set[int]()
+        returned = {job.task for job in jobs if _returned(job, since, until)}
         for lane in lanes:
             if lane.req is not None and lane.at(until) is not None:
                 alive.add(lane.req)
-            if lane.id == block.task or not _was_ready(lane, since, until):
+            if lane.id == block.task or not (
+                lane.id in returned
+                or _was_ready(lane, since, until)
+                or _was_due(lane, until, turns[at : at + 2])
+            ):
                 continue
             if lane.req is not None:
                 requests.add(lane.req)
             elif lane.id != self.server:
                 tasks.add(lane.id)
-        come, new = self._behind(block, turns, alive)
+        come, new = self._behind(turns, at, alive)
         return Card(
             block,
             until,
@@ -150,11 +160,9 @@ class Blocked:
         )
 
     def _behind(
-        self, block: LoopBlocked, turns: list[LoopSelect], alive: set[int]
+        self, turns: list[LoopSelect], at: int, alive: set[int]
     ) -> tuple[set[int], int]:
         """Requests and new connections that the next turns found waiting."""
-        # Its middle: who measures the end may be late by some milliseconds.
-        at = bisect_right(turns, block.since + block.ns // 2, key=_begin)
         if at == len(turns):
             return set(), 0
         begin = turns[at].t
@@ -202,6 +210,27 @@ def _was_ready(lane: Lane, since: int, until: int) -> bool:
         if each.state is State.READY and end - max(each.start, since) > BRIEF:
             return True
     return False
+
+
+def _was_due(lane: Lane, until: int, turns: list[LoopSelect]) -> bool:
+    """Whether its timer came due meanwhile: the next turns wake it by that.
+
+    When exactly it was due is not told.
+    """
+    if not turns:
+        return False
+    numbers = {turn.turn for turn in turns}
+    return any(
+        each.state is State.RUNS
+        and each.what == "timer"
+        and each.turn in numbers
+        for each in lane.between(until, turns[-1].t + BRIEF)
+    )
+
+
+def _returned(job: Job, since: int, until: int) -> bool:
+    """Whether a thread had its result, and the loop could not take it."""
+    return job.ended is not None and since < job.ended < until - BRIEF
 
 
 def _within(marks: list[Mark], t0: int, t1: int | None) -> list[Mark]:

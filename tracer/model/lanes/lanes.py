@@ -195,7 +195,8 @@ class Lanes:
         """Who held the loop, and who had to wait meanwhile."""
         until = block.since + block.ns
         lanes = self.tasks.between(block.since, until)
-        return self.blocked.card(block, lanes, self.turns)
+        jobs = self.threads.between(block.since, until)
+        return self.blocked.card(block, lanes, jobs, self.turns)
 
     def copy(self) -> "Lanes":
         """One that the next records don't touch."""
