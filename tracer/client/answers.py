@@ -31,6 +31,7 @@ class Answer:
         reason: What the server calls the status.
         start: The first bytes of the body.
         asked: When the request's first byte was sent, monotonic ns.
+        nth: Which request of its connection it answers, from 1.
     """
 
     method: str
@@ -40,6 +41,7 @@ class Answer:
     reason: str = ""
     start: bytes = b""
     asked: int = 0
+    nth: int = 0
 
     @property
     def final(self) -> bool:
@@ -53,12 +55,14 @@ class Asked:
 
     Attributes:
         t: When its first byte was sent, monotonic nanoseconds.
+        nth: Which request of its connection it is, from 1.
         upgrade: Whether it asks for another protocol.
     """
 
     method: str
     target: str
     t: int
+    nth: int
     upgrade: bool = False
 
 

@@ -77,6 +77,7 @@ class Connection:
         self._thread = thread
         self._watch = watch
         self._waiting = waiting
+        self._asks = 0  # requests so far
         self._sent = 0  # when we last sent something, monotonic ns
         self._ended = False  # whether we have said that we send no more
 
@@ -85,21 +86,29 @@ class Connection:
         """Whether one more request may be sent."""
         return not (self.closed or self._ended or self.answers.last)
 
-    def say(
-        self, cls: Callable[..., ClientEvent], t: int, *payload: object
+    def _say(
+        self,
+        cls: Callable[..., ClientEvent],
+        t: int,
+        *payload: object,
+        nth: int = 0,
     ) -> None:
-        """Tell the watcher of an event."""
-        self._watch.event(cls(*payload, t=t, thread=self._thread))
+        self._watch.event(cls(*payload, t=t, thread=self._thread, nth=nth))
 
     # It sends
 
-    def ask(self, method: str, target: str, *, upgrade: bool = False) -> None:
-        """Await an answer to what is sent next."""
-        asked = Asked(method, target, monotonic_ns(), upgrade)
+    def ask(self, method: str, target: str, *, upgrade: bool = False) -> int:
+        """Await an answer to what is sent next; the number of the request."""
+        self._asks += 1
+        asked = Asked(method, target, monotonic_ns(), self._asks, upgrade)
         self.answers.asked.append(asked)
+        return self._asks
 
-    def write(self, data: memoryview, what: str) -> int:
-        """Give bytes to the kernel; how many it took, 0 when it is full."""
+    def write(self, data: memoryview, what: str, nth: int) -> int:
+        """Give bytes of a request to the kernel; how many it took.
+
+        0 when it is full, or when the connection broke.
+        """
         # Stamped before: the server may have read them before we go on.
         t = monotonic_ns()
         try:
@@ -110,7 +119,7 @@ class Connection:
             self._hung_up()
             return 0
         self._sent = t
-        self.say(ClientSent, t, n, what)
+        self._say(ClientSent, t, n, what, nth=nth)
         return n
 
     def half_close(self) -> None:
@@ -124,7 +133,7 @@ class Connection:
         except OSError:
             self._hung_up()
             return
-        self.say(ClientClosed, t, "client, half")
+        self._say(ClientClosed, t, "client, half")
 
     # It is answered
 
@@ -147,24 +156,33 @@ class Connection:
         self._understand(data, t)
 
     def _understand(self, data: bytes, t: int) -> None:
-        said = not data
+        told = not data
+        asked = self.answers.asked
         for answer in self.answers.feed(data):
             if answer is None:
                 self.begun += 1
-                self.say(ClientFirstByte, t, t - self._sent)
-            if not said:
-                said = True
-                self.say(ClientChunk, t, len(data))
-            if answer is not None:
-                self.heard += 1
-                took = t - answer.asked
-                self.say(ClientResponse, t, answer.status, answer.n, took)
-                self._watch.answer(answer)
-        if not said:
-            self.say(ClientChunk, t, len(data))
+                nth = asked[0].nth
+                self._say(ClientFirstByte, t, t - self._sent, nth=nth)
+                if not told:
+                    told = True
+                    self._say(ClientChunk, t, len(data), nth=nth)
+                continue
+            if not told:
+                told = True
+                self._say(ClientChunk, t, len(data), nth=answer.nth)
+            self._answered(answer, t)
+        if not told:
+            nth = asked[0].nth if asked else self._asks
+            self._say(ClientChunk, t, len(data), nth=nth)
         if data and self.answers.problem:
             self._watch.nonsense(data)
             self.close(why=self.answers.problem)
+
+    def _answered(self, answer: Answer, t: int) -> None:
+        self.heard += 1
+        said = answer.status, answer.n, t - answer.asked
+        self._say(ClientResponse, t, *said, nth=answer.nth)
+        self._watch.answer(answer)
 
     def _hung_up(self) -> None:
         """The kernel refuses to send; what the server said before is read."""
@@ -196,4 +214,4 @@ class Connection:
         self._waiting.forget(self.sock)
         self.sock.close()
         t = monotonic_ns() if t is None else t
-        self.say(ClientClosed, t, by, why)
+        self._say(ClientClosed, t, by, why)

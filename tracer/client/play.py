@@ -225,34 +225,37 @@ class Player:
         writes = frame(step, self._place.name)
         conn = self._usable(step.conn)
         upgrade = any(name.lower() == "upgrade" for name in step.headers)
-        conn.ask(step.method, step.target, upgrade=upgrade)
+        nth = conn.ask(step.method, step.target, upgrade=upgrade)
         if step.awaits_continue:
             heard = conn.heard
-            self._write(conn, writes.pop(0))
+            self._write(conn, writes.pop(0), nth)
             self._waiting.until(lambda: conn.closed or conn.heard > heard)
             if not conn.answers.asked:
                 return  # it has the answer already: no need for the body
-        self._write_apart(conn, writes, step.gap)
+        self._write_apart(conn, writes, step.gap, nth)
 
     def _send_raw(self, step: Raw) -> None:
         data = step.text.encode("latin-1")
         conn = self._usable(step.conn)
-        for method in step.asks:
+        asked = [
             conn.ask(method, step.what, upgrade=step.upgrade)
-        self._write_apart(conn, split(data, step.pieces, step.what), step.gap)
+            for method in step.asks
+        ]
+        writes = split(data, step.pieces, step.what)
+        self._write_apart(conn, writes, step.gap, asked[0] if asked else 0)
 
     def _write_apart(
-        self, conn: Connection, writes: Sequence[Write], gap: float
+        self, conn: Connection, writes: Sequence[Write], gap: float, nth: int
     ) -> None:
         for number, each in enumerate(writes):
             if number:
                 self._waiting.pause(gap * self._unit)
-            self._write(conn, each)
+            self._write(conn, each, nth)
 
-    def _write(self, conn: Connection, each: Write) -> None:
+    def _write(self, conn: Connection, each: Write, nth: int) -> None:
         left = memoryview(each.data)
         while left and not conn.closed:
-            left = left[conn.write(left, each.what) :]
+            left = left[conn.write(left, each.what, nth) :]
             if left and not conn.closed:
                 self._waiting.until_ready(conn.sock, WRITING)
 

@@ -10,10 +10,13 @@ from typing import ClassVar
 from tracer.events.envelope import Event, Layer
 
 
-class ClientEvent(Event, frozen=True, gc=False):
+class ClientEvent(Event, frozen=True, gc=False, kw_only=True):
     """Something happened at the client's end."""
 
     layer: ClassVar[Layer] = "client"
+
+    nth: int = 0
+    """Which request of its connection it is about, from 1; 0: of none."""
 
 
 class ClientConnected(

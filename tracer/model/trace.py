@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from tracer.events import AppLog, AppOutput, Header, Source, StackBuilt
 from tracer.events.log import Record
 from tracer.model import connections, holds, requests, server
+from tracer.model.clients import TAKEN, Clients
 from tracer.model.connections import Connection
 from tracer.model.findings import RULED, Finding, Findings
 from tracer.model.holds import HOLDING, Holds
@@ -72,6 +73,7 @@ class Trace:
         sources: By id.
         findings: In order of their proofs.
         holds: Who is held still now, and the breakpoints.
+        clients: What clients of ours did, by their connections.
         lanes: The loop, its tasks and the worker threads, on one clock.
         loop: What the event loop did, in figures.
         output: The newest lines that the app printed or logged.
@@ -89,6 +91,7 @@ class Trace:
     sources: dict[int, SourcePlace] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     holds: Holds = field(default_factory=Holds)
+    clients: Clients = field(default_factory=Clients)
     lanes: Lanes = field(default_factory=Lanes)
     loop: LoopStats = field(default_factory=LoopStats)
     output: deque[OutputLine] = field(
@@ -182,6 +185,7 @@ class Trace:
             connections=dict(self.connections),
             sources=dict(self.sources),
             findings=list(self.findings),
+            clients=self.clients.copy(),
             lanes=self.lanes.copy(),
             loop=self.loop.copy(),
             output=deque(self.output, maxlen=OUTPUT),
@@ -262,6 +266,8 @@ class Trace:
             self.connections[record.conn] = connections.advance(conn, record)
         if record.layer == "server" or record.kind in _RARE:
             self._rare(record, req)
+        if record.kind in TAKEN:
+            self.clients.take(record)
         if record.kind in COUNTED:
             self.loop.feed(record, req)
         if record.kind in HOLDING:
