@@ -85,8 +85,8 @@ class Watchdog:
         self._looking = threading.Lock()
         self._watched = 0
         self._clock: int = time.CLOCK_MONOTONIC
-        # When the thread means to wake, and what the loop's thread had used
-        # of the processor when it went to sleep.
+        # When to look again, and what the loop's thread had used of the
+        # processor at the last look.
         self._due = 0
         self._used = 0
         # The process was away until then.
@@ -105,6 +105,7 @@ class Watchdog:
         """Begin to watch; called by the thread that will run the loop."""
         self._watched = threading.get_ident()
         self._clock = _processor_clock(self._watched)
+        self._used = time.clock_gettime_ns(self._clock)
         self._due = monotonic_ns() + self.limit
         self._stopped = threading.Event()
         threading.Thread(
@@ -120,10 +121,7 @@ class Watchdog:
         self._stopped.set()
 
     def _run(self, stopped: Callable[[float], bool]) -> None:
-        while True:
-            self._used = time.clock_gettime_ns(self._clock)
-            if stopped(max(self._due - monotonic_ns(), 0) / 1e9):
-                return
+        while not stopped(max(self._due - monotonic_ns(), 0) / 1e9):
             self.look()
 
     def look(self) -> None:
@@ -154,8 +152,10 @@ class Watchdog:
             and left not in (self._told, self._excused)
             else None
         )
+        used = time.clock_gettime_ns(self._clock)
         late = now - self._due > LATE
-        held_gil = late and self._computed(now)
+        held_gil = late and self._computed(now, used)
+        self._used = used
         self._due = (counts if left and now - counts < limit else now) + limit
         if held_gil:
             self._let_go = now
@@ -192,10 +192,12 @@ class Watchdog:
         self._glimpse = seen
         return seen
 
-    def _computed(self, now: int) -> bool:
-        """Whether the loop's thread was at work while we overslept."""
-        used = time.clock_gettime_ns(self._clock) - self._used
-        return used >= (now - self._due) // 4
+    def _computed(self, now: int, used: int) -> bool:
+        """Whether the loop's thread was at work while we overslept.
+
+        For a quarter of the time at least: it isn't alone on the machine.
+        """
+        return used - self._used >= (now - self._due) // 4
 
     def _accuse(self, seen: Glimpse, since: int, *, held_gil: bool) -> None:
         """Say who holds the loop, while it lasts."""
@@ -235,7 +237,8 @@ class Watchdog:
         if not self._watched or left == self._excused:
             return
         since = max(left, self._back)
-        if now - self._due > LATE and not self._computed(now):
+        used = time.clock_gettime_ns(self._clock)
+        if now - self._due > LATE and not self._computed(now, used):
             return  # the process itself was away, and we are not back yet
         if now - since < self.limit:
             return
