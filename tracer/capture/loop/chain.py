@@ -138,10 +138,9 @@ def _frame(thing: Any) -> FrameType | None:  # noqa: ANN401  # see Chain
 
 
 def _link(thing: Any) -> Link:  # noqa: ANN401  # see Chain
-    kind = type(thing)
-    if kind is CoroutineType:
+    if type(thing) is CoroutineType:  # as nearly all are
         code = thing.cr_code
-    elif kind is GeneratorType:
+    elif type(thing) is GeneratorType:
         code = thing.gi_code
     else:
         code = thing.ag_code
@@ -171,36 +170,36 @@ def stop_of(
         The wait; the place and the line of the innermost code of the app's
         own, or else of the server's, or else of the task's.
     """
+    wait = _wait(chain, awaited, *_named(chain))
+    spot = server = None
+    for thing in reversed(chain):
+        owner = _link(thing).owner
+        if owner == "app":
+            spot = thing
+            break
+        if owner == "server" and server is None:
+            server = thing
+    spot = spot or server or (chain[0] if chain else None)
+    if spot is None:
+        return wait, None, None
+    link = _link(spot)
+    return wait, link.where, link.line(_frame(spot))
+
+
+def _named(chain: Chain) -> tuple[WaitsFor | None, str]:
+    """Tell it by the functions at the chain's end, as far as we know them."""
     said: WaitsFor | None = None
     by = ""
-    known = True
-    spot: Any = None
-    link: Link | None = None
     for thing in reversed(chain):
-        if type(thing) is CoroutineType:  # as nearly all are
-            each = _links.get(id(thing.cr_code)) or _link(thing)
-        else:
-            each = _link(thing)
-        if known:
-            rule = each.rule
-            if rule is None:
-                known = False
-                by = by or each.by
-            elif said is None:
-                said, by = rule.own, each.by
-            elif said in rule.instead:
-                said, by = rule.instead[said], each.by
-        if each.owner == "app":
-            spot, link = thing, each
-            break
-        if each.owner == "server" and link is None:
-            spot, link = thing, each
-    if link is None and chain:
-        spot, link = chain[0], _link(chain[0])
-    wait = _wait(chain, awaited, said, by)
-    if link is None:
-        return wait, None, None
-    return wait, link.where, link.line(_frame(spot))
+        link = _link(thing)
+        rule = link.rule
+        if rule is None:
+            return said, by or link.by
+        if said is None:
+            said, by = rule.own, link.by
+        elif said in rule.instead:
+            said, by = rule.instead[said], link.by
+    return said, by
 
 
 def _wait(
