@@ -10,6 +10,7 @@ from typing import ClassVar
 from textual import events
 from textual.strip import Strip
 
+from tracer.model.lanes import State
 from tracer.model.stage import Leg
 from tracer.views.tui.messages import Sought
 from tracer.views.tui.moment import Moment
@@ -37,6 +38,9 @@ and goes back on the **lower** lane, through the same boxes.
 `►` the token is here · `✓` left · `…` entered and not left: it waits inside
 · `·` not met yet · `–` not needed · `✗` left by an exception
 
+Where the token stands: `… sleep` the task waits, and for what · `░ ready` it
+could run, and others do · `■ 3.2 s` you hold it, for so long
+
 The times are milliseconds since the request's first event. The token's clock
 is slowed down: each factor of ten in real time adds a fixed part of a second.
 A click on a box moves the playhead there; `p` shows the ladder instead.
@@ -50,6 +54,7 @@ on a log scale, and `┃` is the playhead. A click moves it.
         self._moment: Moment | None = None
         self._standings: Standings | None = None
         self._track: Track | None = None
+        self._waits = ""
         self._drawn: tuple[Picture, int] | None = None
         self._grid: Grid = []
         self._comet: dict[Cell, Piece] = {}
@@ -64,7 +69,10 @@ on a log scale, and `┃` is the playhead. A click moves it.
             if self._standings is None:
                 self._standings = Standings(moment.score, moment.story)
             self._standings.grow(moment.score, moment.story)
-        if fresh or (before is not None and before.index != moment.index):
+        waits = _waits(moment)
+        moved = before is not None and before.index != moment.index
+        if fresh or moved or waits != self._waits:
+            self._waits = waits
             self._stand()
         self._move()
 
@@ -88,6 +96,7 @@ on a log scale, and `┃` is the playhead. A click moves it.
             frozenset(standings.reached[Leg.OUT]),
             frozenset(standings.reached[Leg.BACK]),
             moment.began,
+            self._waits,
         )
         if (picture, width) != self._drawn:
             self._drawn, self._track = (picture, width), picture.track
@@ -164,6 +173,25 @@ on a log scale, and `┃` is the playhead. A click moves it.
                     if beat.stop.box in slot.boxes:
                         self.post_message(Sought(beat.index))
                         return
+
+
+def _waits(moment: Moment) -> str:
+    """What the task of the lit event waits for at the playhead."""
+    if moment.held is not None:
+        return f"■ {moment.held_for:.1f} s"
+    record = moment.record
+    if record is None or record.task is None:
+        return ""
+    now = moment.trace.lanes.of(record.task, moment.at)
+    if now is None:
+        return ""
+    match now.state:
+        case State.WAITS:
+            return f"… {now.what}"
+        case State.READY:
+            return "░ ready"
+        case _:
+            return ""
 
 
 def _row(cell: Cell) -> int:

@@ -15,7 +15,8 @@ from tracer.model.requests import OVER
 from tracer.views.tui.lines import Lines
 from tracer.views.tui.loopaxis import Axis, Times, lay_axis
 from tracer.views.tui.loopcells import Cells, View, lane_cells, loop_cells
-from tracer.views.tui.looplanes import Of, Row, rows_of
+from tracer.views.tui.looplanes import rows_of
+from tracer.views.tui.looprow import Of, Row
 from tracer.views.tui.loopwords import (
     axis_cells,
     detail,
@@ -70,6 +71,8 @@ Below are the tasks, those of the shown request first: `█` runs on the loop
 (`▌` for less than half of that time) · `░` could run, and others did ·
 `┄` waits, with what for · `■` held by you · `✗` ended by an exception ·
 `▒` runs in a worker thread · `─` alive, its steps are not told.
+A client of ours has a line, too: `○` connected · `►` sent · `◄` read ·
+`✓` a whole answer · `│` closed.
 
 `⋯` time is cut out in which no request ran; above it stands how much.
 
@@ -151,8 +154,12 @@ the bottom.
         marks = (times.arrived, times.complete, times.ended)
         end = max(mark for mark in marks if mark is not None)
         lanes = trace.lanes.tasks.between(began, end)
-        ends = (each.ended for each in lanes if each.req == request.number)
-        return began, max(end, *(each or end for each in ends), end)
+        ends = [each.ended for each in lanes if each.req == request.number]
+        end = max(end, *(each or end for each in ends), end)
+        seen = trace.clients.exchange(request.conn or 0, request.number)
+        if seen:  # the client's end begins before ours, and ends after it
+            began, end = min(began, seen[0].t), max(end, seen[-1].t)
+        return began, end
 
     def _page(self, t: int) -> bool:
         """Whether the playhead has come to the edge of what is seen."""
@@ -223,12 +230,12 @@ the bottom.
     def _lane(self, row: Row) -> Cells:
         assert self._view is not None
         cells = lane_cells(
-            row.segments, self._view, threads=row.of is not Of.TASK
+            row.segments, self._view, threads=row.of in {Of.JOB, Of.WORKER}
         )
-        if row.ended is not None and row.outcome in _ENDS:
-            x = int(self._view.x(row.ended))
-            if 0 <= x < len(cells):
-                cells[x] = _ENDS[row.outcome]
+        for t, piece in row.marks:
+            x = int(self._view.x(t))
+            if 0 <= x < len(cells) and self._view.holds(t):
+                cells[x] = piece
         return cells
 
     def _played(self, cells: Cells) -> Line:
@@ -289,14 +296,6 @@ the bottom.
         if zoom != self._zoom and self._moment is not None:
             self._zoom, self._key = zoom, None
             self.show(self._moment)
-
-
-_ENDS: dict[str, Piece] = {
-    "raised": ("✗", "bad"),
-    "cancelled": ("×", "warn"),
-    "never ran": ("×", "warn"),
-}
-"""What stands at the end of a lane that did not just return."""
 
 
 def _busy(moment: Moment, start: int, end: int) -> list[Times]:

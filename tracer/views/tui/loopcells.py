@@ -60,6 +60,11 @@ class View:
         """The time at the right edge."""
         return self.axis.t(self.left + self.width)
 
+    def holds(self, t: int) -> bool:
+        """Whether a time is on the axis at all."""
+        stretches = self.axis.stretches
+        return stretches[0].start <= t <= stretches[-1].end
+
     def x(self, t: int) -> float:
         """The cell of a time on the screen; it may lie beside it."""
         return self.axis.x(t) - self.left

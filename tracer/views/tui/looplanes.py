@@ -6,11 +6,12 @@ them; then the others, the worker threads, and at last the server's tasks.
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from enum import Enum
 
 from tracer.model.lanes import Job, Lane, Segment, State, Window
 from tracer.model.trace import Trace
+from tracer.views.tui.loopclient import client_row
+from tracer.views.tui.looprow import Of, Row
+from tracer.views.tui.pieces import Piece
 
 MOST = 500
 """Rows, those of the shown request aside."""
@@ -25,40 +26,12 @@ _UNNAMED = re.compile(r"Task-\d+")
 _VAGUE = frozenset({"coro", "run", "wrap", "wrapper", "inner", "__call__"})
 """Names of functions that say little without what stands around them."""
 
-
-class Of(Enum):
-    """What a row is about: a task, a call in a thread, or a whole thread."""
-
-    TASK = "task"
-    JOB = "job"
-    WORKER = "worker"
-    CLIENT = "client"
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One lane as it is drawn.
-
-    Attributes:
-        of: What it is about.
-        name: What stands on its left.
-        segments: Oldest first.
-        req: The request it works for; None: the server's, or many.
-        mine: Whether that is the request that is shown.
-        ended: When it ended; None: it goes on.
-        outcome: How, in asyncio's words or the job's.
-        error: Type of what it raised.
-        parent: What made the task, in a few words.
-    """
-
-    of: Of
-    name: str
-    segments: tuple[Segment, ...]
-    req: int | None = None
-    mine: bool = False
-    ended: int | None = None
-    outcome: str = ""
-    error: str = ""
+_ENDS: dict[str, Piece] = {
+    "raised": ("✗", "bad"),
+    "cancelled": ("×", "warn"),
+    "never ran": ("×", "warn"),
+}
+"""What stands at the end of a lane that did not just return."""
 
 
 def rows_of(window: Window, trace: Trace, number: int | None) -> list[Row]:
@@ -71,14 +44,28 @@ def rows_of(window: Window, trace: Trace, number: int | None) -> list[Row]:
     """
     mine = [lane for lane in window.tasks if _is(lane, number)]
     others = [lane for lane in window.tasks if not _is(lane, number)]
-    rows = list(_family(mine, window, trace))
+    conn = _conn_of(trace, number)
+    lines = [
+        line
+        for line in trace.clients.lines.values()
+        if line.asked <= window.end
+        and (line.closed is None or line.closed >= window.start)
+    ]
+    rows = [client_row(line, mine=True) for line in lines if line.conn == conn]
+    rows += _family(mine, window, trace)
     tasks = [lane for lane in others if lane.req is not None]
     tasks.sort(key=lambda lane: lane.req or 0)
     servers = [lane for lane in others if lane.req is None]
-    rest = [_task(lane, window, trace) for lane in tasks[:MOST]]
+    rest = [client_row(line) for line in lines[:MOST] if line.conn != conn]
+    rest += [_task(lane, window, trace) for lane in tasks[:MOST]]
     rest += _workers(window.jobs, number)
     rest += [_task(lane, window, trace) for lane in servers[:MOST]]
     return rows + rest
+
+
+def _conn_of(trace: Trace, number: int | None) -> int:
+    request = None if number is None else trace.requests.get(number)
+    return -1 if request is None or request.conn is None else request.conn
 
 
 def _is(lane: Lane, number: int | None) -> bool:
@@ -120,7 +107,13 @@ def _task(
         lane.ended,
         lane.outcome,
         lane.error,
+        _end(lane.ended, lane.outcome),
     )
+
+
+def _end(t: int | None, outcome: str) -> tuple[tuple[int, Piece], ...]:
+    """The mark of an end that was no plain return."""
+    return () if t is None or outcome not in _ENDS else ((t, _ENDS[outcome]),)
 
 
 def _name(lane: Lane, trace: Trace, depth: int) -> str:
@@ -168,6 +161,7 @@ def _job(job: Job, depth: int) -> Row:
         True,
         job.ended,
         job.outcome,
+        marks=_end(job.ended, job.outcome),
     )
 
 

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from tracer.events import LoopSelect
 from tracer.model.lanes import Gauge, Segment, State
 from tracer.views.tui.loopcells import Cells, View
-from tracer.views.tui.looplanes import Of, Row
+from tracer.views.tui.loopclient import client_said
+from tracer.views.tui.looprow import Of, Row
 from tracer.views.tui.moment import Moment
 from tracer.views.tui.pieces import Line, duration, fit
 
@@ -117,7 +118,10 @@ def detail(row: Row, moment: Moment, width: int) -> Line:
     if row.of is Of.TASK and row.req is not None and "#" not in name:
         name = f"#{row.req} {name}"
     now = next((s for s in reversed(row.segments) if s.start <= t), None)
-    if row.ended is not None and t >= row.ended:
+    if row.of is Of.CLIENT:
+        seen = [each for each in row.events if each.t <= t]
+        said = client_said(seen[-1]) if seen else "has not begun"
+    elif row.ended is not None and t >= row.ended:
         error = f": {row.error}" if row.error else ""
         said = f"{row.outcome or 'ended'}{error}"
     elif now is None:

@@ -40,6 +40,8 @@ class Picture:
         out: Boxes reached on the way out.
         back: Boxes reached on the way back.
         began: `t` of the request's first event.
+        waits: What the request waits for in the box with the token; empty:
+            it runs.
     """
 
     track: Track
@@ -48,6 +50,7 @@ class Picture:
     out: frozenset[int]
     back: frozenset[int]
     began: int
+    waits: str = ""
 
 
 def draw(picture: Picture, width: int) -> Grid:
@@ -126,7 +129,9 @@ def _inside(  # noqa: PLR0913  # one for each thing that decides it
             since = millis(into - picture.began, width - 2).strip()
             glyph = f"{glyph} {since}"
     if row == 0:
-        return centred(glyph, width)
+        return centred(
+            picture.waits if here and picture.waits else glyph, width
+        )
     at = times.get(row)
     if at is None:
         return " " * width
