@@ -174,5 +174,13 @@ def _answer(
     got: h11.Response | h11.InformationalResponse,
     start: bytes,
 ) -> Answer:
-    reason = got.reason.decode("latin-1")
-    return Answer(asked.method, asked.target, status, n, reason, start, asked.t)
+    return Answer(
+        asked.method,
+        asked.target,
+        status,
+        n,
+        got.reason.decode("latin-1"),
+        start,
+        asked.t,
+        asked.nth,
+    )
