@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tracer.cli import main
+from tracer.cli import checks, main
 
 APP = """
 async def app(scope, receive, send):
@@ -71,6 +71,9 @@ def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
         (["serve", "a:b", "--header", "x"], "'x' is not like 'Name: value'"),
         (["serve", "a:b", "--workers", "4"], "there is no --workers: a trace"),
         (["serve", "a:b", "--reload"], "there is no --reload: a restarted"),
+        (["serve", "a:b", "--slow", "2"], "there is no --slow: slow motion is"),
+        (["serve", "a:b", "--break", "app.enter"], "--break needs the TUI"),
+        (["demo", "--break", "app.enter"], "--break needs the TUI"),
         (["serve", "a:b", "--http=h11"], "there is no --http: the parser"),
         (["serve", "a:b", "--nonsense"], "unrecognized arguments"),
         (["serve", "ab"], "'ab' is no module:attribute"),
@@ -414,3 +417,14 @@ def test_the_environment_stays_as_it_is(
 
     assert dict(os.environ) == before
     assert max(map(len, capsys.readouterr().out.splitlines())) <= 80
+
+
+def test_a_breakpoint_that_can_hold_nobody_is_refused_with_the_nearest() -> (
+    None
+):
+    assert checks.wrong_break(["send.call path=/a"], "tui") is None
+    said = checks.wrong_break(["send.call", "route.match"], "tui")
+    assert said == (
+        "--break 'route.match': nobody can be held at route.match, where"
+        " nothing may wait; the nearest stage that can is route.handle"
+    )
