@@ -51,8 +51,8 @@ class Memory(dict[Key, Value]):
     """The newest things that are remembered, `MANY` at most."""
 
     def keep(self, key: Key, value: Value) -> Value:
-        """Remember a thing that is new; give it back."""
-        if len(self) >= MANY:
+        """Remember a thing; give it back."""
+        if key not in self and len(self) >= MANY:
             del self[next(iter(self))]
         self[key] = value
         return value

@@ -1,0 +1,363 @@
+"""Each rule finds what it is about in a served app, and not its like."""
+
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from live import PATIENCE, Live, serving
+
+from tracer.events.log import Record
+from tracer.model.findings import Severity
+from tracer.model.trace import Trace
+
+HERE = Path(__file__).parent
+
+
+class Watched:
+    """A served app, with what has been found in it so far."""
+
+    def __init__(self, live: Live) -> None:
+        self.live = live
+        self.trace = Trace()
+        self.fed = 0
+
+    def look(self) -> Trace:
+        """The trace as it stands."""
+        new = self.live.seen[self.fed :]
+        self.fed += len(new)
+        self.trace.feed(new)
+        return self.trace
+
+    def until(self, happened: Callable[[Trace], object]) -> None:
+        self.live.until(lambda: happened(self.look()))
+
+    def until_kind(self, path: str, kind: str, times: int = 1) -> None:
+        """Wait until so many requests for a path have come to an event."""
+
+        def come(_: Trace) -> bool:
+            seen = (e for e in self.live.seen if e.kind == kind)
+            return sum(self.path(each.req) == path for each in seen) >= times
+
+        self.until(come)
+
+    def path(self, req: int | None) -> str:
+        request = self.trace.requests.get(req or 0)
+        return "" if request is None else request.path
+
+    def rules(self, path: str = "", kept: str = "") -> set[str]:
+        """What was found about requests for a path; empty: about none."""
+        found = self.look().findings
+        return {f.rule for f in found if self.path(f.req) == path} - {kept}
+
+    def get(
+        self, path: str, headers: str = "", method: str = "GET", body: str = ""
+    ) -> None:
+        """Send a request, read its answer, and wait for the app's end."""
+        before = self.ended(path)
+        with self.ask(path, headers, method, body) as sock:
+            while sock.recv(1 << 16):
+                pass
+        self.until(lambda _: self.ended(path) > before)
+
+    def ended(self, path: str) -> int:
+        self.look()
+        ends = (e for e in self.live.seen if e.kind == "run_asgi.end")
+        return sum(self.path(each.req) == path for each in ends)
+
+    def post(self, path: str) -> None:
+        self.get(path, method="POST", body="a body")
+
+    def ask(
+        self, path: str, headers: str = "", method: str = "GET", body: str = ""
+    ) -> socket.socket:
+        """Send a request and don't wait."""
+        sock = socket.create_connection(("127.0.0.1", self.live.port), PATIENCE)
+        length = f"Content-Length: {len(body)}\r\n" if body else ""
+        close = "" if "onnection:" in headers else "Connection: close\r\n"
+        head = (
+            f"{method} {path} HTTP/1.1\r\nHost: h\r\n{length}{close}{headers}"
+        )
+        sock.sendall(f"{head}\r\n{body}".encode())
+        return sock
+
+    def leave(self, path: str, stage: str) -> None:
+        """Send a request, and leave as it comes to a stage."""
+        with self.ask(path):
+            self.until_kind(path, stage)
+        self.until_kind(path, "run_asgi.end")
+
+
+@contextmanager
+def watching(
+    folder: Path,
+    name: str,
+    **options: Any,  # noqa: ANN401
+) -> Iterator[Watched]:
+    source = (HERE / f"{name}.py").read_text()
+    with serving(folder, source, **options) as live:
+        yield Watched(live)
+
+
+@pytest.fixture(scope="module")
+def broken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+    """The app of bad endpoints, after all of them were asked."""
+    folder = tmp_path_factory.mktemp("broken")
+    with watching(folder, "found_broken", slow_callback=0.08) as watched:
+        for path in PLAIN:
+            watched.get(path)
+        for path in POSTED:
+            watched.post(path)
+        _in_vain(watched)
+        _blocked(watched)
+        _crowded(watched)
+        for path in ("/goes_on", "/stops"):
+            watched.leave(path, "endpoint.enter")
+        _odd_heads(watched)
+        watched.until(lambda _: watched.rules("/fires"))
+        watched.live.feed.stop()
+        watched.live.drain()
+        watched.look().end()
+        yield watched
+
+
+PLAIN = (
+    "/fine", "/sleeps", "/alone", "/fires", "/awaits", "/loses", "/hears",
+    "/breaks", "/flows", "/raises", "/longer", "/shorter", "/exact",
+    "/silent", "/talkative", "/collected", "/answers_first", "/dropped",
+    "/hushed", "/ignored", "/early", "/redirects", "/strict/shelf/3",
+    "/strict/none/3",
+)  # fmt: skip
+POSTED = (
+    "/unread", "/reads", "/streams_twice", "/reads_twice", "/replayed",
+    "/sleeps",
+)  # fmt: skip
+
+
+def _in_vain(watched: Watched) -> None:
+    """A client that waits with its app for a body, and one that gives up."""
+    with watched.ask("/drained", method="POST", body="a body"):
+        watched.until(lambda _: watched.rules("/drained"))
+    watched.until(lambda _: watched.ended("/drained"))
+    with watched.ask("/drained?2", method="POST", body="a body"):
+        watched.until_kind("/drained", "endpoint.enter", 2)
+        time.sleep(0.05)  # long enough for a wait to be one
+    watched.until(lambda _: watched.ended("/drained") == 2)
+
+
+def _blocked(watched: Watched) -> None:
+    """One request blocks the loop while another one comes."""
+    with ExitStack() as stack:
+        stack.enter_context(watched.ask("/blocks?for=0.4"))
+        watched.until_kind("/blocks", "loop.blocked")
+        stack.enter_context(watched.ask("/fine?waits"))
+        watched.until_kind("/blocks", "run_asgi.end")
+        watched.until(lambda _: watched.rules("/blocks"))
+
+
+def _crowded(watched: Watched) -> None:
+    """Three at once, for two threads."""
+    with ExitStack() as stack:
+        for _ in range(3):
+            stack.enter_context(watched.ask("/crowded"))
+        watched.until_kind("/crowded", "run_asgi.end", 3)
+
+
+def _odd_heads(watched: Watched) -> None:
+    proxied = "X-Forwarded-Proto: https\r\n"
+    watched.get("/folder", proxied)
+    watched.get("/redirects", proxied)
+    upgrade = "Connection: Upgrade, close\r\nUpgrade: "
+    watched.get("/pots/1", f"{upgrade}websocket\r\n")
+    watched.get("/cups/1", f"{upgrade}h2c\r\n")
+
+
+BAD = {
+    "/loses": {"task-lost"},
+    "/fires": {"task-outlived-request"},
+    "/unread": {"body-unread"},
+    "/streams_twice": {"body-read-twice", "app-exception"},
+    "/drained": {"body-waited-in-vain", "client-left", "app-exception"},
+    "/goes_on": {"went-on-alone", "client-left"},
+    "/breaks": {"exception-after-start", "app-exception"},
+    "/longer": {"content-length", "app-exception", "exception-after-start"},
+    "/shorter": {"content-length", "app-exception", "exception-after-start"},
+    "/silent": {"response-incomplete"},
+    "/talkative": {"send-rejected", "app-exception", "exception-after-start"},
+    "/collected": {"background-held-response"},
+    "/dropped": {"middleware-swallowed", "response-incomplete"},
+    "/hushed": {"middleware-swallowed", "response-incomplete"},
+    "/ignored": {"middleware-swallowed", "response-incomplete"},
+    "/strict/shelf/3": {"missing-slash"},
+    "/folder": {"redirect-loses-origin"},
+    "/pots/1": {"upgrade-refused"},
+    "/blocks": {"loop-blocked"},
+    "/crowded": {"thread-waited"},
+    "/raises": {"app-exception"},
+    "/stops": {"client-left"},
+}
+"""All that was found about the requests for a path."""
+
+GOOD = (
+    "/fine", "/alone", "/awaits", "/hears", "/reads", "/replayed",
+    "/reads_twice", "/flows", "/exact", "/answers_first", "/early",
+    "/strict/none/3", "/redirects", "/cups/1",
+)  # fmt: skip
+"""Neighbours of the bad ones, as like them as can be."""
+
+
+@pytest.mark.parametrize(("path", "rules"), BAD.items())
+def test_a_bad_endpoint_is_found(
+    path: str, rules: set[str], broken: Watched
+) -> None:
+    assert broken.rules(path) == rules
+
+
+@pytest.mark.parametrize("path", GOOD)
+def test_a_good_neighbour_is_left_alone(path: str, broken: Watched) -> None:
+    assert broken.ended(path)
+    assert broken.rules(path) == set()
+
+
+def test_a_wrong_method_is_told_of_and_no_more(broken: Watched) -> None:
+    (found,) = [
+        f for f in broken.trace.findings if broken.path(f.req) == "/sleeps"
+    ]
+    assert (found.rule, found.severity) == ("wrong-method", Severity.INFO)
+    assert found.facts == {
+        "method": "POST",
+        "path": "/sleeps",
+        "methods": "GET",
+    }
+
+
+def test_a_route_behind_another_is_found_by_looking(broken: Watched) -> None:
+    found = [f for f in broken.trace.findings if f.req is None]
+    assert [(f.rule, dict(f.facts)) for f in found] == [
+        (
+            "route-shadowed",
+            {"first": "GET /cups/{cup}", "route": "GET /cups/best"},
+        )
+    ]
+
+
+def test_who_waited_for_a_blocked_loop_is_known(broken: Watched) -> None:
+    (found,) = [f for f in broken.trace.findings if f.rule == "loop-blocked"]
+    waited = [r.label for r in broken.trace.requests.values() if r.query]
+    assert "time.sleep" in str(found.facts["culprit"])
+    assert "found" not in str(found.facts["culprit"])
+    assert found.facts["who"] in waited
+    assert (found.facts["requests"], found.facts["over"]) == (1, True)
+    assert float(found.facts["ns"]) > 0.3e9
+    assert float(found.facts["tick"]) > 0.1e9
+
+
+def test_the_facts_say_what_was_wrong(broken: Watched) -> None:
+    def facts(rule: str, path: str) -> dict[str, Any]:
+        found = broken.trace.findings
+        wanted = (
+            f for f in found if f.rule == rule and broken.path(f.req) == path
+        )
+        return dict(next(wanted).facts)
+
+    assert facts("content-length", "/longer") == {
+        "how": "longer",
+        "promised": "4",
+        "sent": 5,
+    }
+    assert facts("content-length", "/shorter")["how"] == "shorter"
+    assert facts("exception-after-start", "/breaks")["whole"] is False
+    assert facts("exception-after-start", "/talkative")["whole"] is True
+    swallowed = [
+        facts("middleware-swallowed", path)
+        for path in ("/dropped", "/hushed", "/ignored")
+    ]
+    assert swallowed == [
+        {"how": "response", "who": "Meddler"},
+        {"how": "exception", "who": "Meddler"},
+        {"how": "call", "who": "Meddler"},
+    ]
+    vain = facts("body-waited-in-vain", "/drained")
+    assert (vain["taker"], vain["waiter"]) == ("Meddler", "reads")
+    assert facts("task-outlived-request", "/fires")["name"] == "sleep"
+    assert facts("thread-waited", "/crowded")["total"] == 2
+
+
+def test_each_proof_stands_in_the_trace_and_is_about_its_request(
+    broken: Watched,
+) -> None:
+    by_seq = {each.seq: each for each in broken.live.seen}
+    for found in broken.trace.findings:
+        seqs = [each.seq for each in found.proofs]
+        assert all(by_seq[seq].kind for seq in seqs)
+        assert {each.req for each in found.proofs} <= {found.req}
+        assert seqs == sorted(seqs)
+
+
+def test_base_http_middleware_keeps_the_news_back(tmp_path: Path) -> None:
+    with watching(
+        tmp_path, "found_hidden", timeout_graceful_shutdown=1
+    ) as watched:
+        for path in ("/below/asks", "/asks"):
+            watched.leave(path, "endpoint.enter")
+        assert watched.rules("/below/asks", "client-left") == {
+            "disconnect-hidden", "went-on-alone",
+        }  # fmt: skip
+        assert watched.rules("/asks", "client-left") == set()
+        _waits_for_shutdown(watched)
+
+
+def _waits_for_shutdown(watched: Watched) -> None:
+    with watched.ask("/waits"):
+        watched.until_kind("/waits", "endpoint.enter")
+        watched.live.feed.stop()
+        watched.live.drain()
+    (found,) = [
+        f for f in watched.look().findings if f.rule == "shutdown-waited"
+    ]
+    assert str(found.facts["who"]).endswith(" GET /waits")
+
+
+def test_a_server_that_ends_at_once_waits_for_nobody(broken: Watched) -> None:
+    assert broken.trace.found["shutdown-waited"] == 0
+
+
+def test_a_request_that_comes_as_its_connection_ends(tmp_path: Path) -> None:
+    with watching(
+        tmp_path, "found_broken", timeout_keep_alive=0.5, slow_callback=0.05
+    ) as watched:
+        prompt = watched.ask("/fine", "Connection: keep-alive\r\n")
+        with prompt:
+            watched.until_kind("/fine", "run_asgi.end")
+            prompt.sendall(b"GET /sleeps HTTP/1.1\r\nHost: h\r\n\r\n")
+            watched.until_kind("/sleeps", "run_asgi.end")
+        assert watched.rules() == {"route-shadowed"}
+        deadline = time.monotonic() + PATIENCE
+        while not watched.trace.found["keepalive-race"]:
+            assert time.monotonic() < deadline
+            _come_late(watched)
+
+
+def _come_late(watched: Watched) -> None:
+    """Send while the loop is blocked until after the timer was due."""
+    armed = _count(watched.live.seen, "keepalive.armed")
+    blocked = _count(watched.live.seen, "loop.blocked")
+    ended = watched.ended("/blocks")
+    with watched.ask("/fine", "Connection: keep-alive\r\n") as late:
+        watched.until(
+            lambda _: _count(watched.live.seen, "keepalive.armed") > armed
+        )
+        with watched.ask("/blocks?for=0.7"):
+            watched.until(
+                lambda _: _count(watched.live.seen, "loop.blocked") > blocked
+            )
+            late.sendall(b"GET /fine HTTP/1.1\r\nHost: h\r\n\r\n")
+            watched.until(lambda _: watched.ended("/blocks") > ended)
+            late.recv(1 << 16)
+
+
+def _count(records: list[Record], kind: str) -> int:
+    return sum(each.kind == kind for each in records)
