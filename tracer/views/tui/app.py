@@ -94,7 +94,6 @@ class TraceApp(Asking):
         self._frames: Timer | None = None
         self._told: str | None = None
         self._heard = self._then, 0
-        self._tenth = 0
         self._leaving: float | None = None
 
     def compose(self) -> ComposeResult:
@@ -153,11 +152,7 @@ class TraceApp(Asking):
         return changed
 
     def _ticking(self) -> set[int]:
-        """Those who are held, each time that a tenth of a second has gone."""
-        tenth = self.player.now // 100_000_000
-        if tenth == self._tenth:
-            return set()
-        self._tenth = tenth
+        """Those who are held: for how long, changes all the time."""
         held = self.trace.holds.held
         return {each.req for each in held if each.req is not None}
 

@@ -14,6 +14,7 @@ from textual.widgets import Input, Static
 from tracer.events.log import Record
 from tracer.model.filter import Filter
 from tracer.views.explain import Explanations
+from tracer.views.explain.findings import load_findings
 from tracer.views.tui.asgi import Asgi
 from tracer.views.tui.breakpoints import Breakpoints
 from tracer.views.tui.conveyor import Conveyor
@@ -83,7 +84,7 @@ class Board(Palette, Vertical):
             8: self.server,
             9: Output(id="pane-9"),
             0: Loop(id="pane-0"),
-            FINDINGS: Findings(explained, id="pane-10"),
+            FINDINGS: Findings(load_findings(self.lang), id="pane-10"),
             BREAKS: self.breaks,
         }
         self.scrubber = Scrubber(id="scrubber")

@@ -2,11 +2,13 @@
 
 from typing import ClassVar
 
+from rich.cells import cell_len
 from textual.binding import Binding, BindingType
 from textual.strip import Strip
 
-from tracer.model.findings import Finding
-from tracer.views.explain import Explanations
+from tracer.model.findings import RULES, Finding
+from tracer.model.safe import safe
+from tracer.views.explain.findings import FindingTexts
 from tracer.views.tui.lines import Lines
 from tracer.views.tui.messages import Proved
 from tracer.views.tui.moment import Moment
@@ -19,8 +21,8 @@ GLYPHS = {
 }
 """Glyph and look of each severity."""
 
-ADVICE = 7
-"""Lines for what to do, at most: never more than half of the pane."""
+PART = 0.6
+"""Part of the pane for what to do about one of them, at most."""
 NOTHING = "Nothing to look at was found so far."
 
 
@@ -45,12 +47,12 @@ request, and freezes the playhead at the event that proves it.
 
     def __init__(
         self,
-        explained: Explanations,
+        texts: FindingTexts,
         *,
         id: str | None = None,  # noqa: A002
     ) -> None:
         super().__init__(id=id)
-        self._explained = explained
+        self._texts = texts
         self._moment: Moment | None = None
         self._found: list[Finding] = []
         self._key: tuple[int, int] = (-1, -1)
@@ -77,8 +79,11 @@ request, and freezes the playhead at the event that proves it.
 
     def _settle(self) -> None:
         """Divide the lines between the list and the advice."""
-        self.below = min(ADVICE, self.size.height // 2) if self._found else 0
         self.cursor = min(self.cursor, max(len(self._found) - 1, 0))
+        self.below = 0
+        if self._found:
+            most = int(self.size.height * PART)
+            self.below = min(len(self._advised(self.size.width)), most)
         self.reveal(self.cursor)
         self.refresh()
 
@@ -92,7 +97,7 @@ request, and freezes the playhead at the event that proves it.
             return ((f" {NOTHING}", "muted"),)
         found = self._found[index]
         glyph, look = GLYPHS[found.severity.value]
-        sentence = self._explained.now(found.proof)
+        sentence = self._texts.now(found, safe)
         return (
             (f"{glyph} ", look),
             (pad(_whose(found), 5) + " ", "muted"),
@@ -119,19 +124,26 @@ request, and freezes the playhead at the event that proves it.
         return self._advice[2]
 
     def _lines_of(self, found: Finding, width: int) -> list[Line]:
-        kind = found.proof.kind
-        rule = f"─ {found.rule}  {kind} "
-        said = self._explained.why(kind, found.proof)
+        texts, rule = self._texts, found.rule
+        inferred = " (concluded, not seen)" if RULES[rule].inferred else ""
+        title = fit(f"─ {texts.title(rule)}{inferred} ", width)
+        line = "─" * max(width - cell_len(title), 0)
+        room = max(width - 1, 1)
+        proof = f"{found.proof.kind}, seq {found.proof.seq}"
         return [
-            ((rule + "─" * max(width - len(rule), 0), "faint"),),
-            *(((line, ""),) for line in wrap(said, width - 1)),
-            ((self._explained.source(kind), "muted"),),
+            ((title, "strong"), (line, "faint")),
+            *(((each, ""),) for each in wrap(texts.now(found, safe), room)),
+            *(((each, ""),) for each in wrap(texts.what_to_do(rule), room)),
+            (
+                (f"see {texts.explains(rule)}", "accent"),
+                (f"   proof: {proof}   {rule}", "muted"),
+            ),
         ]
 
     # What the user picks
 
     def cursor_moved(self) -> None:
-        self.repaint(0, self.room, self.size.width, max(self.below, 1))
+        self._settle()
 
     def action_open(self) -> None:
         if self._found:

@@ -46,12 +46,32 @@ class HeldBar(Painted):
         lines: tuple[Line, ...] = ()
         keys = ""
         if trace is not None:
-            lines, keys = _said(trace, shown, now, asked)
+            lines, keys = self._said(trace, shown, now, asked)
         if (lines, keys) == (self._lines, self._keys):
             return
         self._lines, self._keys = lines, keys
         self.set_class(bool(lines), "-on")
         self.refresh()
+
+    def _said(
+        self,
+        trace: Trace,
+        shown: int | None,
+        now: int,
+        asked: frozenset[int | None],
+    ) -> tuple[tuple[Line, ...], str]:
+        holds = trace.holds
+        if (loop := holds.loop) is not None:
+            return _of_loop(loop, now), LOOP_KEYS
+        if not holds.held:
+            return ((_of_asked(asked), ()) if asked else ()), ""
+        first = holds.of(shown) or holds.held[0]
+        room = self.size.width - len(KEYS)
+        others = [_name(each) for each in holds.held if each is not first]
+        return (
+            (*_of_one(trace, first, now, room), *_of_others(others)),
+            _time_outs(first, now),
+        ), KEYS
 
     def render_line(self, y: int) -> Strip:
         width = self.size.width
@@ -70,37 +90,14 @@ def seconds(value: float) -> str:
     return f"{value:.1f} s"
 
 
-def _said(
-    trace: Trace,
-    shown: int | None,
-    now: int,
-    asked: frozenset[int | None],
-) -> tuple[tuple[Line, ...], str]:
-    holds = trace.holds
-    if (loop := holds.loop) is not None:
-        return _of_loop(loop, now), LOOP_KEYS
-    if not holds.held:
-        return ((_of_asked(asked), ()) if asked else ()), ""
-    first = holds.of(shown) or holds.held[0]
-    others = [_name(each) for each in holds.held if each is not first]
-    return (
-        (*_of_one(trace, first, now), *_of_others(others)),
-        _time_outs(first, now),
-    ), KEYS
-
-
 def _name(held: Holding) -> str:
     if held.req is not None:
         return f"#{held.req}"
     return f"connection {held.conn}"
 
 
-def _of_one(trace: Trace, held: Holding, now: int) -> Line:
-    request = trace.requests.get(held.req or 0)
-    asked = f" {request.method} {request.target}" if request else ""
+def _of_one(trace: Trace, held: Holding, now: int, room: int) -> Line:
     line = [
-        (MARK, "warn"),
-        (fit(f"{_name(held)}{asked}", 40), "strong"),
         (f" held at {held.stage} ", ""),
         (seconds(held.seconds(now)), "accent"),
     ]
@@ -108,7 +105,12 @@ def _of_one(trace: Trace, held: Holding, now: int) -> Line:
         line.append((f"  breakpoint {held.breakpoint}", "muted"))
     if held.left is not None:
         line.append(("  its client has left", "bad"))
-    return tuple(line)
+    room -= len(MARK) + sum(cell_len(text) for text, _ in line)
+    who, request = _name(held), trace.requests.get(held.req or 0)
+    if request is not None:
+        asked = f"{who} {request.method} {request.target}"
+        who = asked if cell_len(asked) <= room else who
+    return (MARK, "warn"), (who, "strong"), *line
 
 
 def _of_others(names: list[str]) -> Line:

@@ -8,7 +8,7 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from enum import Enum
 
-from tracer.events import Held, Released
+from tracer.events import Held, Released, TaskSuspended
 from tracer.events.log import Record
 from tracer.model.holds import held_at
 from tracer.model.playback import Score, Scorer, beat_at
@@ -87,7 +87,7 @@ class Player:
         if not self.playing:
             return
         speed = self.speed if self.edge is Edge.NONE else max(self.speed, 1.0)
-        end = self.seconds
+        end = self.reach
         before = self.clock
         self.clock = min(end, before + seconds * speed)
         if self.clock < end:
@@ -154,7 +154,7 @@ class Player:
         # The time for which it stood has been seen: it stood here, too.
         self.clock = max(self.clock, beats[known].start)
         if self.edge is Edge.KEPT:
-            self.clock = max(self.clock, self.seconds - BEHIND)
+            self.clock = max(self.clock, self.reach - BEHIND)
         else:
             self.edge = Edge.NONE
 
@@ -171,8 +171,8 @@ class Player:
         if number != self.number:
             self._show(number)
         self._rescore()
-        self.clock = max(self.clock, self.seconds - BEHIND)
         self.edge, self.playing = Edge.KEPT, True
+        self.clock = min(max(self.clock, self.reach - BEHIND), self.reach)
 
     def let_go(self) -> None:
         """The request goes on: play what comes at its own pace."""
@@ -234,9 +234,27 @@ class Player:
         return self._score.seconds if self._score else 0.0
 
     @property
+    def reach(self) -> float:
+        """How far time alone plays it.
+
+        One who is held stands at the stage: that its task let go of the loop
+        there is only how it is done.
+        """
+        story = self.trace.story(self.number or 0)
+        if self.edge is not Edge.KEPT or self._score is None or not story:
+            return self.seconds
+        index = len(self._score.beats) - 1
+        if isinstance(story[index], TaskSuspended):
+            index -= 1
+        if index < 0 or not isinstance(story[index], Held):
+            return self.seconds
+        beat = self._score.beats[index]
+        return beat.start + beat.dwell * SETTLED
+
+    @property
     def moving(self) -> bool:
         """Whether time alone would change the picture."""
-        return self.playing and self.clock < self.seconds
+        return self.playing and self.clock < self.reach
 
     def moment(self) -> Moment:
         """What is to be drawn now."""

@@ -40,6 +40,7 @@ what it is doing.
 
 `✓` done · `…` on its way (or at work after its answer) · `✗` failed or
 broken · `‼` the client left first · `■` held there, for so long
+(`‼` and its client has left)
 
 `h` holds the one that is shown at its next stage (or the next new one), `s`
 steps it to the stage after that, `c` lets it go on, `C` lets all go.
@@ -184,7 +185,8 @@ newest again; `/` filters: `path=/items/* status=4xx`.
             room = 27 if width > 50 else 21  # noqa: PLR2004
             lasts = seconds(held.seconds(self._moment.now))
             stage = fit(held.stage, room - 4 - len(lasts))
-            return pad(f" ■ {stage} {lasts}", room), "warn"
+            mark, look = ("‼", "bad") if held.left else ("■", "warn")
+            return pad(f" {mark} {stage} {lasts}", room), look
         glyph, look = GLYPHS[request.outcome]
         room = 17 if width > 50 else 12  # noqa: PLR2004
         return f" {glyph} " + pad(fit(request.doing, room - 3), room - 3), look
