@@ -21,6 +21,8 @@ from client_kit import Notebook
 APP = """
 import asyncio
 
+SEVEN = asyncio.Barrier(7)
+
 async def app(scope, receive, send):
     if scope["type"] == "lifespan":
         raise RuntimeError("no lifespan")
@@ -34,6 +36,8 @@ async def app(scope, receive, send):
             n += len(message.get("body", b""))
             more = message.get("more_body", False)
         parts = [str(n).encode()]
+    elif path == "/meet":
+        await SEVEN.wait()
     elif path == "/big":
         parts = [bytes(1 << 20)] * 16
     elif path in ("/wait", "/drip"):

@@ -8,6 +8,7 @@ steps like any script's.
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -87,18 +88,16 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         wanted = chosen.given()
         rounds = 1 if "count" in mine else wanted.pop("count", 1)
         if strange := sorted(wanted.keys() - mine.keys()):
-            raise ScriptError(f"this scenario has no {strange[0]}")
+            raise ScriptError(f"this scenario has no {', '.join(strange)}")
         values = {**mine, **wanted, "target": target, "host": host}
         if "size" in values:
             values["filler"] = Filler(values["size"])
-        made = list(_expand(self.steps, values))
+        made = list(islice(_expand(self.steps, values), _STEPS))
         if rounds > 1:  # each on connections of its own
             made += _closing(made)
         made *= rounds
-        if len(made) > _STEPS:
-            raise ScriptError(
-                f"it has {len(made)} steps, and {_STEPS} are many"
-            )
+        if len(made) >= _STEPS:
+            raise ScriptError(f"it has more than {_STEPS} steps")
         try:
             return msgspec.convert(made, tuple[AnyStep, ...])
         except msgspec.ValidationError as error:
@@ -130,9 +129,9 @@ def _expand(
         if step.keys() != {"repeat", "steps"}:
             raise ScriptError("a repeat has `steps` and nothing else")
         times, inner = _put(step["repeat"], values), step["steps"]
-        if type(times) is not int or not 0 <= times <= _STEPS:
+        if type(times) is not int or not 1 <= times <= _STEPS:
             raise ScriptError(f"{times!r} is no number of times to repeat")
-        if not isinstance(inner, list):
+        if not isinstance(inner, list) or not inner:
             raise ScriptError("what is repeated is a list of steps")
         for round_ in range(1, times + 1):
             yield from _expand(inner, {**values, "i": str(round_)})
