@@ -34,6 +34,7 @@ class Probe:
         conns: How many connections were accepted, the last one's number.
         reqs: How many requests have come, the last one's number.
         objs: How many protocol objects were made, the last one's number.
+        jobs: How many functions were given to worker threads.
         workers: Names of the worker threads, by their idents.
     """
 
@@ -41,6 +42,7 @@ class Probe:
         "conns",
         "emit",
         "gate",
+        "jobs",
         "lens",
         "objs",
         "reqs",
@@ -64,6 +66,7 @@ class Probe:
         self.conns = 0
         self.reqs = 0
         self.objs = 0
+        self.jobs = 0
         self.workers: dict[int, str] = {}
 
     def next_conn(self) -> int:
@@ -80,6 +83,11 @@ class Probe:
         """Number a new protocol object."""
         self.objs += 1
         return self.objs
+
+    def next_job(self) -> int:
+        """Number a call in a worker thread."""
+        self.jobs += 1
+        return self.jobs
 
 
 class Note:

@@ -19,8 +19,8 @@ with warnings.catch_warnings():
 BESIDE = ("source", "app.snapshot", "stack.built", "send.call", "send.return")
 """Kinds that most tests here are not about."""
 
-QUEUE = ("thread.queued", "thread.start")
-"""Kinds that carry figures of the moment, after the name."""
+TOLD = {"thread.queued": 1, "thread.start": 1, "thread.end": 2}
+"""Kinds that carry figures of the moment, after so many words."""
 
 RINGS = {
     f"middleware.{way} {name} {depth}"
@@ -91,7 +91,7 @@ def told(event: Event) -> str:
     if event.thread != "loop":
         # Which of the idle workers comes next is anyio's business.
         words.insert(0, f"[{event.thread.partition('-')[0]}]")
-    for value in payload[: 1 if event.kind in QUEUE else None]:
+    for value in payload[: TOLD.get(event.kind)]:
         if isinstance(value, tuple):
             words += map(str, value)
         elif value is not None:

@@ -119,11 +119,11 @@ def test_a_def_endpoint_is_told_from_its_worker() -> None:
     seen = Seen(app)
 
     assert within(seen.get("/"))[2:] == [
-        "thread.queued _run_sync_endpoint",
-        "[worker] thread.start _run_sync_endpoint",
+        "thread.queued plain",
+        "[worker] thread.start plain",
         "[worker] endpoint.enter plain function threadpool",
         "[worker] endpoint.exit plain int",
-        "[worker] thread.end _run_sync_endpoint returned",
+        "[worker] thread.end plain returned",
         "thread.queued ModelField.validate",
         "[worker] thread.start ModelField.validate",
         "[worker] thread.end ModelField.validate returned",

@@ -7,19 +7,19 @@ read, a body that is compressed: all of them come by here.
 
 import functools
 from collections.abc import Callable
-from time import monotonic_ns
+from types import FunctionType
 from typing import Any
 
 import anyio.to_thread
 
 from tracer.capture.fault import fault
 from tracer.capture.frameworks.hop import hold_after, hold_before
-from tracer.capture.frameworks.look import name_of, unpartial
+from tracer.capture.frameworks.look import is_a, name_of, unpartial
 from tracer.capture.frameworks.patch import replace
 from tracer.capture.frameworks.wrap import STANDS_FOR
-from tracer.capture.probe import CURRENT, Note, WorkerNote
+from tracer.capture.loop.executor import Job, Pool
+from tracer.capture.probe import CURRENT, Note
 from tracer.capture.sources import place
-from tracer.events import ThreadEnd, ThreadQueued, ThreadStart
 
 MOST = 2**31
 """Stands for a limiter without a limit."""
@@ -39,14 +39,15 @@ def watch_threads() -> None:
         if note.probe.gate is not None:
             await hold_before(note, func, args)
         try:
-            work = _queue(note, func, args, kwargs.get("limiter"))
+            job = _queue(note, func, kwargs.get("limiter"))
         except Exception:  # noqa: BLE001 - the app must not have it
             fault()
             return await original(func, *args, **kwargs)
         try:
-            result = await original(work, **kwargs)
-        except Exception:
-            if note.probe.gate is not None:
+            result = await original(job.run, func, *args, **kwargs)
+        except BaseException as error:
+            job.never_ran()  # if it didn't: who asked was cancelled
+            if note.probe.gate is not None and is_a(error, Exception):
                 await hold_after(note, func, args)
             raise
         if note.probe.gate is not None:
@@ -56,29 +57,25 @@ def watch_threads() -> None:
     replace(anyio.to_thread, "run_sync", run_sync)
 
 
-def _queue(
-    note: Note, func: Callable[..., Any], args: tuple[Any, ...], limiter: Any
-) -> Callable[[], Any]:
-    """Say that a function waits for a thread; give what is to run there."""
-    inner = unpartial(func)
-    name, where = name_of(func), place(STANDS_FOR.get(inner) or inner)
+def _queue(note: Note, func: Callable[..., Any], limiter: Any) -> Job:
+    """Say that a function waits for a thread."""
+    inner = _meant(func)
+    job = Job(note, name_of(inner), place(STANDS_FOR.get(inner) or inner))
+    pool: Pool = "anyio" if limiter is None else "limiter"
     if limiter is None:
         limiter = anyio.to_thread.current_default_thread_limiter()
     total = int(min(limiter.total_tokens, MOST))
-    note(ThreadQueued, where, name, limiter.borrowed_tokens, total)
-    asked = monotonic_ns()
+    job.queue(pool, limiter.borrowed_tokens, total)
+    return job
 
-    def work() -> Any:
-        worker = WorkerNote(note)
-        # The worker runs in a copy of the caller's context, made for it.
-        CURRENT.set(worker)
-        worker(ThreadStart, where, name, monotonic_ns() - asked)
-        try:
-            result = func(*args)
-        except BaseException:
-            worker(ThreadEnd, where, name, "raised")
-            raise
-        worker(ThreadEnd, where, name, "returned")
-        return result
 
-    return work
+def _meant(func: Any) -> Any:
+    """Give the function that somebody wants run, without what carries it.
+
+    FastAPI runs one of its own there, which gets the endpoint as an argument.
+    """
+    inner = unpartial(func)
+    if is_a(func, functools.partial) and type(inner) is FunctionType:
+        within = inner.__module__.partition(".")[0] == "fastapi"
+        return func.keywords.get("function", inner) if within else inner
+    return inner

@@ -8,6 +8,7 @@ from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 from tracer.capture.loop.chain import number_of
+from tracer.capture.loop.executor import run_in_executor
 from tracer.capture.loop.selector import Lens, Turns
 from tracer.capture.loop.steps import StepCoro
 from tracer.capture.loop.stops import LensCoro
@@ -62,6 +63,27 @@ class SeenTasks(_Loop):
         made: object = task
         step.announce(made.get_name() if isinstance(made, asyncio.Task) else "")
         return task
+
+    def run_in_executor(  # type: ignore[override]  # whatever it is given
+        self,
+        executor: Any,  # noqa: ANN401
+        func: Any,  # noqa: ANN401
+        *args: Any,  # noqa: ANN401
+    ) -> asyncio.Future[Any]:
+        """Do what was asked, and say what becomes of the function.
+
+        Source: asyncio, `loop.run_in_executor`
+        """
+        inner: Any = self  # whose private parts these are
+        if self.get_debug() and hasattr(inner, "_check_callback"):
+            inner._check_callback(func, "run_in_executor")  # noqa: SLF001
+        default = getattr(self, "_default_executor", None)
+        if getattr(self, "_executor_shutdown_called", False):
+            default = None  # and let it complain
+        future: asyncio.Future[Any] = run_in_executor(
+            super().run_in_executor, executor, default, func, args
+        )
+        return future
 
 
 _NAMED_LATER = sys.version_info < (3, 12)
