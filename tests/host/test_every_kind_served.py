@@ -14,6 +14,8 @@ from live import APP, serving
 
 from tracer.capture.options import Options
 from tracer.events import KINDS, Dropped
+from tracer.events.breaks import parse_break
+from tracer.events.commands import Break, GoAll, Unbreak
 from tracer.events.log import Decoder, Record
 
 WANTED = [
@@ -46,7 +48,14 @@ LONG = "x" * 8000
 
 @pytest.fixture(scope="module")
 def said(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
-    with serving(tmp_path_factory.mktemp("served"), SERVED) as live:
+    folder = tmp_path_factory.mktemp("served")
+    stop = Break(1, "router.default", parse_break("router.default"))
+    with serving(folder, SERVED, breaks=(stop,)) as live:
+        with live.send("/nothing"):
+            live.until(lambda: "held" in live.kinds)
+            live.feed.tell(Unbreak(1))
+            live.feed.tell(GoAll())
+            live.until(lambda: "released" in live.kinds)
         for path in ("/page", "/page/", "/nothing"):
             live.get(path)
         live.feed.stop()
