@@ -78,10 +78,12 @@ def finding(
 
     Args:
         rule: The one that fired.
-        proofs: As in `Finding`, one at least; the last says whose it is.
+        proofs: As in `Finding`, one at least.
         facts: As in `Finding`.
-        req: Whose request it is, where the last proof doesn't know.
+        req: Whose request it is, where none of the proofs knows.
     """
-    last = proofs[-1]
-    number = last.req if req is None else req
-    return Finding(rule.id, rule.severity, number, last.conn, proofs, facts)
+    conn = None
+    for proof in proofs:
+        req = proof.req if proof.req is not None else req
+        conn = proof.conn if proof.conn is not None else conn
+    return Finding(rule.id, rule.severity, req, conn, proofs, facts)

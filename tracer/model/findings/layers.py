@@ -18,6 +18,7 @@ from tracer.events import (
 )
 from tracer.events.log import Record
 from tracer.model.findings.finding import Finding, Rule, Severity, finding
+from tracer.model.findings.single import INCOMPLETE
 from tracer.model.findings.watch import NOTHING, Memory, Sees, Watch, named
 
 STARLETTES = frozenset({"ServerErrorMiddleware", "ExceptionMiddleware"})
@@ -135,8 +136,11 @@ class LayerWatch(Watch):
         if way.apps > 0:
             return NOTHING
         del self.ways[record.req or 0]
-        quiet = not way.sent and record.raised is None
-        return self._judge(way, record) if quiet else NOTHING
+        if way.sent or record.raised is not None:
+            return NOTHING
+        # What another server makes of it, it doesn't tell us.
+        none = finding(INCOMPLETE, record, facts={"branch": "nothing"})
+        return (none, *self._judge(way, record))
 
     def _ended(self, record: RunAsgiEnd, req: int | None) -> Iterable[Finding]:
         way = self.ways.pop(record.req or 0, None)

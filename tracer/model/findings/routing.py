@@ -37,7 +37,9 @@ class _Search:
     Attributes:
         scope: Its head; None where the server is not ours.
         router: The router that searches, or has.
-        tried: Its answers so far.
+        tried: Its routes' answers so far.
+        chosen: Whether it has chosen. FastAPI asks the routes of an included
+            router again then.
         missed: A route that nearly fitted, and the path that it takes; for
             the case that the response is a 404.
         websocket: Whether it is one.
@@ -46,6 +48,7 @@ class _Search:
     scope: ScopeBuilt | None = None
     router: RouterEnter | None = None
     tried: list[RouteMatch] = field(default_factory=list)
+    chosen: bool = False
     missed: tuple[RouteMatch, str] | None = None
     websocket: bool = False
 
@@ -109,18 +112,22 @@ class RoutingWatch(Watch):
         if record.type != "lifespan":
             search = self._of(record)
             search.router, search.missed = record, None
-            search.tried = []
+            search.tried, search.chosen = [], False
         return NOTHING
 
     def _tried(self, record: RouteMatch, req: int | None) -> Iterable[Finding]:
         search = self.searches.get(record.req or 0)
-        if search is not None and len(search.tried) < TRIED:
+        if search is not None and not search.chosen:
             search.tried.append(record)
+            search.chosen = len(search.tried) >= TRIED
         return NOTHING
 
     def _chose(self, record: RouteHandle, req: int | None) -> Iterable[Finding]:
         search = self.searches.get(record.req or 0)
-        return NOTHING if search is None else self._compare(search)
+        if search is None or search.chosen:
+            return NOTHING
+        search.chosen = True
+        return self._compare(search)
 
     def _missed(
         self, record: RouterDefault, req: int | None

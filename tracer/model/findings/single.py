@@ -66,6 +66,8 @@ def _single(
     return Single(Rule(name, severity, kind), kind, tuple(takes.split()), holds)
 
 
+INCOMPLETE = Rule("response-incomplete", ERROR, "run_asgi.end")
+
 TABLE = (
     _single(
         "app-exception",
@@ -73,11 +75,10 @@ TABLE = (
         ERROR,
         "type message at response_started unheard",
     ),
-    _single(
-        "response-incomplete",
+    Single(
+        INCOMPLETE,
         "run_asgi.end",
-        ERROR,
-        "branch",
+        ("branch",),
         lambda e: e.branch in {"no response", "incomplete", "returned a value"},
     ),
     _single(

@@ -1,0 +1,419 @@
+"""Each rule fires for what it is about, and for nothing that looks alike."""
+
+import pytest
+from findings_cases import (
+    CASES,
+    MS,
+    about,
+    at,
+    found,
+    head,
+    of_case,
+    scope,
+    select,
+    tick,
+)
+
+from tracer import events as e
+from tracer.events.log import Record
+from tracer.model.findings import RULED, RULES, Finding
+from tracer.model.findings.watch import MANY, Memory
+
+
+def test_each_rule_has_a_case() -> None:
+    assert CASES.keys() == RULES.keys()
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_rule_fires(rule: str) -> None:
+    one = of_case(rule)
+    assert one.severity is RULES[rule].severity
+    assert dict(one.facts) == CASES[rule][1]
+    assert one.proofs
+    assert {each.kind for each in one.proofs} <= RULED
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_rule_explains_itself_by_a_kind(rule: str) -> None:
+    assert RULES[rule].explains in e.KINDS
+
+
+def rules(*records: Record, end: bool = False) -> list[str]:
+    return [each.rule for each in found(*records, end=end)]
+
+
+# The loop
+
+
+BLOCKED = e.LoopBlocked, 50 * MS, 350 * MS, "a:1 f()"
+
+
+def test_a_block_that_never_ends_is_told_at_the_end() -> None:
+    (one,) = found(about(400, *BLOCKED, False, turn=2), end=True)
+    assert (one.rule, one.facts["over"]) == ("loop-blocked", False)
+
+
+def test_a_block_is_told_once_with_its_whole_time() -> None:
+    longer = about(900, e.LoopBlocked, 50 * MS, 850 * MS, "a:2 f()", True,
+                   turn=2)  # fmt: skip
+    (one,) = found(about(400, *BLOCKED, False, turn=2), longer, select(901, 9))
+    assert (one.facts["ns"], one.facts["culprit"]) == (850 * MS, "a:2 f()")
+
+
+def test_two_blocks_one_after_the_other_are_two() -> None:
+    second = e.LoopBlocked, 400 * MS, 300 * MS, "a:2 g()", True
+    late = about(701, e.TaskStarted, 8, 600 * MS, turn=4, req=7)
+    both = found(
+        about(400, *BLOCKED, True, turn=2),
+        about(700, *second, turn=3),
+        late,
+        select(702, 4),
+        select(703, 20),
+    )
+    assert [(f.facts["culprit"], f.facts["who"]) for f in both] == [
+        ("a:1 f()", "#7"),
+        ("a:2 g()", "#7"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        about(402, e.TaskResumed, 9, "timer", None, 2 * MS, turn=3, req=3),
+        about(402, e.TaskResumed, 9, "timer", None, 0, turn=3, req=3),
+        scope(402, turn=3, req=3, conn=3),
+    ],
+)
+def test_who_came_after_a_block_has_not_waited(other: Record) -> None:
+    (one,) = found(
+        about(400, *BLOCKED, True, turn=2),
+        select(401, 3, ("connection", 8, 2)),
+        other,
+        select(403, 9),
+    )
+    assert one.facts["requests"] == 0
+
+
+def test_where_turns_are_not_counted_time_tells_that_a_block_is_past() -> None:
+    blocked = about(400, *BLOCKED, True)
+    assert rules(blocked, tick(800)) == []
+    assert rules(blocked, tick(800), tick(901)) == ["loop-blocked"]
+
+
+# Threads and tasks
+
+
+def test_a_thread_that_comes_late_though_it_was_free_is_no_finding() -> None:
+    assert not found(
+        at(1, e.ThreadQueued, "f", 0, 2, 1),
+        at(50, e.ThreadStart, "f", 49 * MS, 1),
+    )
+
+
+def test_a_short_wait_for_a_thread_is_no_finding() -> None:
+    assert not found(
+        at(1, e.ThreadQueued, "f", 2, 2, 1),
+        at(6, e.ThreadStart, "f", 5 * MS, 1),
+    )
+
+
+def test_a_task_that_is_done_with_its_request_is_no_finding() -> None:
+    made = at(1, e.TaskCreated, 5, "", "work", 4, task=4)
+    own = at(0, e.TaskCreated, 4, "", "RequestResponseCycle.run_asgi", None)
+    done = e.TaskDone, 5, "returned"
+    end = at(2, e.RunAsgiEnd, "complete", task=4)
+    assert not found(own, made, at(2, *done), end, tick(100), end=True)
+    assert not found(own, made, end, at(30, *done), tick(100), end=True)
+    assert rules(own, made, end, at(90, *done)) == ["task-outlived-request"]
+
+
+# The body
+
+
+def waits(*records: Record) -> tuple[Record, ...]:
+    return (
+        at(1, e.RunAsgiStart, task=4),
+        at(1, e.EndpointEnter, "f", "function", "async", task=4),
+        at(1, e.ReceiveReturn, "http.request", 3, False, task=4),
+        *records,
+        tick(1500),
+        tick(9000),
+    )
+
+
+CALL = at(2, e.ReceiveCall, False, task=4)
+ASLEEP = at(2, e.TaskSuspended, 4, "request body", task=4)
+
+
+def test_a_wait_for_nothing_is_told_once() -> None:
+    assert rules(*waits(CALL, ASLEEP)) == ["body-waited-in-vain"]
+
+
+def test_a_wait_that_the_client_cuts_short_is_told() -> None:
+    gone = at(300, e.ReceiveReturn, "http.disconnect", 0, False, task=4)
+    (one,) = found(*waits(CALL, ASLEEP, gone))
+    assert (one.rule, one.facts["ns"]) == ("body-waited-in-vain", 298 * MS)
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        pytest.param((CALL,), id="it isn't known whether it sleeps"),
+        pytest.param(
+            (at(2, e.ReceiveCall, False, task=5),
+             at(2, e.TaskSuspended, 5, "request body", task=5)),
+            id="another task watches for the client's leaving",
+        ),
+        pytest.param(
+            (CALL, ASLEEP, at(2, e.TaskResumed, 4, "cancel", task=4),
+             at(3, e.TaskSuspended, 4, "sleep", task=4)),
+            id="is_disconnected() and a pause",
+        ),
+        pytest.param(
+            (at(1, e.ResponseCall, "StreamingResponse", 200, task=4),
+             CALL, ASLEEP),
+            id="a response listens for the client's leaving",
+        ),
+        pytest.param(
+            (CALL, ASLEEP, at(2, e.SendCall, "http.response.start", task=5)),
+            id="it answers meanwhile",
+        ),
+    ],
+)  # fmt: skip
+def test_a_wait_for_the_clients_leaving_is_no_finding(
+    records: tuple[Record, ...],
+) -> None:
+    assert found(*waits(*records)) == []
+
+
+def test_a_wait_for_more_of_the_body_is_no_finding() -> None:
+    assert not found(
+        at(1, e.RunAsgiStart, task=4),
+        at(1, e.ReceiveReturn, "http.request", 3, True, task=4),
+        CALL,
+        ASLEEP,
+        tick(5000),
+    )
+
+
+@pytest.mark.parametrize("status", [302, 401, 404, 413, 500])
+def test_a_refused_request_need_not_be_read(status: int) -> None:
+    came = at(1, e.BodyBuffered, 3, 3)
+    assert not found(came, head(2, status), at(3, e.RunAsgiEnd, "complete"))
+
+
+# The response
+
+
+def test_an_error_page_is_no_broken_response() -> None:
+    assert rules(
+        at(1, e.ExceptionRaised, "ValueError", "no", "a:1"),
+        head(2, 500),
+        at(3, e.AppException, "ValueError", "no", "a:1", True),
+    ) == ["app-exception"]
+
+
+def test_an_exception_of_an_app_whose_inside_is_not_seen() -> None:
+    assert rules(
+        head(2),
+        at(3, e.AppException, "ValueError", "no", "a:1", True),
+    ) == ["app-exception", "exception-after-start"]
+
+
+def test_an_exception_after_the_whole_response_has_not_broken_it() -> None:
+    both = found(
+        head(1),
+        at(2, e.ResponseComplete, 3),
+        at(3, e.ExceptionRaised, "ValueError", "no", "a:1"),
+        at(4, e.AppException, "ValueError", "no", "a:1", True),
+    )
+    assert both[-1].facts["whole"] is True
+
+
+def test_a_background_task_after_the_response_holds_nobody() -> None:
+    assert not found(
+        at(1, e.ResponseComplete, 2),
+        at(1, e.BackgroundStart, "mail"),
+        at(500, e.BackgroundEnd, "mail"),
+    )
+
+
+def test_a_middleware_may_answer_by_itself() -> None:
+    assert not found(
+        at(1, e.RunAsgiStart),
+        at(2, e.MiddlewareEnter, "Guard", 1),
+        at(3, e.RunAsgiEnd, "complete"),
+    )
+
+
+def test_an_endpoint_that_says_nothing_is_no_middlewares_fault() -> None:
+    assert rules(
+        at(1, e.RunAsgiStart),
+        at(2, e.MiddlewareEnter, "Guard", 1),
+        at(2, e.RouterEnter, "http", "/", 1),
+        at(3, e.RunAsgiEnd, "no response"),
+    ) == ["response-incomplete"]
+
+
+def test_under_another_server_the_apps_end_tells_that_nothing_came() -> None:
+    def foreign(*records: Record) -> list[str]:
+        return rules(
+            at(1, e.AppEnter, "App", "http", conn=None),
+            at(2, e.MiddlewareEnter, "Mute", 1, conn=None),
+            *records,
+            at(4, e.AppExit, "App", conn=None),
+        )
+
+    send = at(3, e.SendCall, "http.response.start", None, None, 200, conn=None)
+    assert foreign() == ["response-incomplete", "middleware-swallowed"]
+    assert foreign(send) == []
+
+
+# Routing
+
+
+HTTPS = (("host", "a"), ("x-forwarded-proto", "https"))
+
+
+@pytest.mark.parametrize(
+    ("headers", "location"),
+    [
+        (HTTPS, "/b"),
+        (HTTPS, "https://a/b"),
+        (HTTPS, "//a/b"),
+        (HTTPS, "http://[bad"),
+        ((("host", "a"),), "http://a/b"),
+        ((("host", "a"), ("x-forwarded-host", "a")), "http://a/b"),
+        ((("host", "a"), ("x-forwarded-host", "c")), "http://else/b"),
+    ],
+)
+def test_a_redirect_that_keeps_the_origin_is_no_finding(
+    headers: tuple[tuple[str, str], ...], location: str
+) -> None:
+    assert not found(
+        scope(0, "/", headers), head(1, 307, ("location", location, "app"))
+    )
+
+
+def routed(path: str, *tried: Record, status: int = 404) -> tuple[Record, ...]:
+    enter = at(1, e.RouterEnter, "http", path, 1)
+    return (
+        scope(0, path),
+        enter,
+        *tried,
+        at(1, e.RouterDefault),
+        head(2, status),
+    )
+
+
+def tried(route: str, scan: int = 1) -> Record:
+    return at(1, e.RouteMatch, route, "NONE", scan)
+
+
+def test_a_path_that_no_route_nearly_fits_is_no_finding() -> None:
+    assert not found(*routed("/b", tried("GET /a/")))
+    assert not found(*routed("/a", tried("GET /{x:mine}/")))
+    assert not found(*routed("/", tried("GET /a/")))
+
+
+def test_where_the_router_toggled_the_slash_itself_nothing_is_missing() -> None:
+    both = tried("GET /a/"), tried("GET /a/", 2)
+    assert not found(*routed("/a", *both))
+
+
+def test_a_default_that_answers_all_is_no_404() -> None:
+    assert not found(*routed("/a", tried("GET /a/"), status=200))
+
+
+def test_a_pair_of_routes_is_told_once() -> None:
+    again = [
+        each
+        for path in ("/x/1", "/x/2")
+        for each in routed(path, tried("GET /{a}"), tried("GET /b"))
+    ]
+    assert rules(*again) == ["route-shadowed"]
+
+
+def test_routes_of_another_router_come_after_none_of_this_one() -> None:
+    inner = at(1, e.RouterEnter, "http", "/b", 1)
+    assert not found(
+        scope(0, "/a/b"),
+        at(1, e.RouterEnter, "http", "/a/b", 1),
+        tried("GET /{a}"),
+        at(1, e.RouteHandle, "Mount /a", ()),
+        inner,
+        tried("GET /b"),
+        at(1, e.RouteHandle, "GET /b", ()),
+    )
+
+
+# Connections and the end
+
+
+def idle(*records: Record) -> list[Finding]:
+    return found(
+        at(0, e.ConnectionMade, 1, "127.0.0.1:7", "", 1, req=None),
+        about(0, e.ClientConnected, "127.0.0.1:7", 1, thread="client-1"),
+        at(10, e.KeepaliveArmed, 1.0, req=None),
+        *records,
+    )
+
+
+FIRED = at(1010, e.KeepaliveFired, req=None)
+
+
+def sent(ms: float) -> Record:
+    return about(ms, e.ClientSent, 9, thread="client-1")
+
+
+@pytest.mark.parametrize(
+    "records",
+    [(sent(1000), FIRED), (FIRED, sent(1000)), (FIRED, sent(1020))],
+)
+def test_a_request_of_our_client_that_was_never_read_is_lost(
+    records: tuple[Record, ...],
+) -> None:
+    (one,) = idle(*records)
+    assert (one.rule, one.conn) == ("keepalive-race", 1)
+    assert (one.facts["how"], one.facts["ns"]) == ("lost", 10 * MS)
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        (sent(900), FIRED),
+        (FIRED, sent(1100)),
+        (at(500, e.DataReceived, 9, req=None),
+         at(500, e.KeepaliveCancelled, req=None)),
+        (at(1000, e.KeepaliveCancelled, req=None),),
+        (sent(1000), at(1005, e.DataReceived, 9, req=None), FIRED),
+    ],
+)  # fmt: skip
+def test_what_is_far_from_the_timer_is_no_race(
+    records: tuple[Record, ...],
+) -> None:
+    assert idle(*records) == []
+
+
+def test_a_shutdown_that_is_quick_or_waits_for_nobody_is_no_finding() -> None:
+    step = about(1, e.ShutdownStep, "wait_connections", 1)
+    nobody = about(1, e.ShutdownStep, "wait_closed", 1)
+    assert not found(step, about(300, e.LifespanShutdown), select(900, 9))
+    assert not found(nobody, select(900, 9))
+    assert rules(step, select(300, 9), end=True) == []
+
+
+# What they share
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    memory: Memory[int, int] = Memory()
+    for number in range(MANY + 5):
+        memory.keep(number, number)
+    assert len(memory) == MANY
+    assert min(memory) == 5
+
+
+def test_a_finding_knows_its_request_and_connection() -> None:
+    one = of_case("went-on-alone")
+    assert (one.req, one.conn, one.proof) == (1, 1, one.proofs[-1])
