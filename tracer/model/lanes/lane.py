@@ -64,7 +64,7 @@ def start_of(segment: Segment) -> int:
     return segment.start
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True)
 class Lane:
     """One task from its making to its end.
 

@@ -83,7 +83,7 @@ class Lanes:
     holds: list[tuple[int, int | None]] = field(default_factory=list)
     last: int = 0
     lossy: bool = False
-    _folds: dict[type, Fold] = field(init=False, repr=False)
+    _folds: dict[type, Fold] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         tasks, threads, blocked = self.tasks, self.threads, self.blocked

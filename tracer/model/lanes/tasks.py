@@ -31,6 +31,7 @@ Step = TaskStarted | TaskResumed
 Stop = TaskSuspended | TaskDone
 
 
+@dataclass(slots=True)
 class Ended:
     """Lanes of tasks that have ended, in order of their ends.
 
@@ -38,9 +39,8 @@ class Ended:
     a look at some milliseconds opens few of many.
     """
 
-    def __init__(self) -> None:
-        self._drawers: list[list[Lane]] = []
-        self._born: list[int] = []
+    _drawers: list[list[Lane]] = field(default_factory=list)
+    _born: list[int] = field(default_factory=list)
 
     def add(self, lane: Lane) -> None:
         """Put the newest in."""

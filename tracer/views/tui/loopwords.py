@@ -1,5 +1,6 @@
 """The words around the lanes: the axis, the turns, what a lane does now."""
 
+import math
 from collections.abc import Sequence
 
 from tracer.events import LoopSelect
@@ -39,7 +40,8 @@ def axis_cells(view: View, began: int) -> Cells:
             text = f"⋯{_short(each.end - each.start)}⋯"
             _write(cells, first, last + 1, text, "warn")
             continue
-        for x in range(first, last, EVERY):
+        # A cell that the stretch shares with a cut before it is the cut's.
+        for x in range(math.ceil(each.x) - view.left, last, EVERY):
             t = view.axis.t(x + view.left)
             text = _ms(t - began, view.axis.scale)
             _write(cells, x, last, f"╷{text}", "muted")
