@@ -86,7 +86,7 @@ class SeenTasks(_Loop):
         return future
 
 
-_NAMED_LATER = sys.version_info < (3, 12)
+_NAMED_LATER = sys.version_info < (3, 13)
 """There, `asyncio.create_task` names the task once the loop has made it."""
 
 
