@@ -50,4 +50,5 @@ def read(path: str | PathLike[str]) -> Recording:
     assert decoder.header is not None  # else finish() has raised
     model = Trace(header=decoder.header, keep=len(events))
     model.feed(events)
+    model.end()
     return Recording(decoder.header, tuple(events), model, cut_off)

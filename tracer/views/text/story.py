@@ -112,6 +112,7 @@ class Story:
         if ended:
             for req, own in () if self._turns is None else self._turns.rest():
                 self._blocks.add(req, own)
+            self._trace.end()
             self._blocks.add(None, self._trace.leftover())
         blocks = list(self._blocks.ready(ended=ended))
         if self._live:
