@@ -441,7 +441,7 @@ def test_a_breakpoint_keeps_bytes_too_also_those_of_a_body() -> None:
         held.wire.receives(b"hello")
         mark: Any = held.wire.of("held")[0]
         assert (mark.req, mark.conn, mark.breakpoint) == (1, 1, 1)
-        held.tell(GoAll())
+        held.tell(Go(req=1))
 
         assert held.wire.written == ANSWER
 

@@ -109,7 +109,9 @@ class Kept(Standing):
             self.by.transport.resume_reading()
 
     def is_meant(self, wish: Hold | Step | Go) -> bool:
-        return wish.conn is not None and self.note.conn == wish.conn
+        # Bytes of a body have a request too.
+        here = wish.conn is not None and self.note.conn == wish.conn
+        return here or super().is_meant(wish)
 
     def drop(self) -> None:
         """Forget them: there is nobody any more to answer to."""
