@@ -20,7 +20,6 @@ from tracer.capture.terminal import terminal_of
 from tracer.cli import checks
 from tracer.cli.findings import findings
 from tracer.cli.say import DONE, OURS, USAGE, fail, say
-from tracer.cli.send import send
 from tracer.client import demo_app_dir
 from tracer.events.breaks import parse_break
 from tracer.events.commands import Break
@@ -111,6 +110,14 @@ def replay(options: Namespace) -> int:
         if feed.failed:
             return USAGE
         return DONE if feed.problem is not None else shown
+
+
+def send(options: Namespace) -> int:
+    """`asgi-trace send URL`."""
+    # Imported only now: nobody else needs h11 here.
+    from tracer.cli import send as sending  # noqa: PLC0415
+
+    return sending.send(options)
 
 
 def print_schema(options: Namespace) -> int:  # every command takes them

@@ -6,8 +6,8 @@ What a scenario is and which there are is `lessons/scenarios.toml`'s business.
 import argparse
 import textwrap
 
-from tracer.client.play import FOREVER
 from tracer.client.scenario import DEFAULT, scenarios
+from tracer.client.waiting import FOREVER
 
 ABOUT = """\
 Send requests to a server, also such as make trouble, and tell what happens at

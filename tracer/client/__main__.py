@@ -13,10 +13,10 @@ import h11
 from tracer.client import demo_app_dir
 from tracer.client.address import Place, resolve
 from tracer.client.answers import Answer
-from tracer.client.play import FOREVER, Player, ServerGoneError
+from tracer.client.play import Player, ServerGoneError
 from tracer.client.scenario import choose, clean_target, find
 from tracer.client.script import AnyStep, ScriptError, load
-from tracer.client.waiting import TookTooLongError
+from tracer.client.waiting import FOREVER, TookTooLongError
 from tracer.events.client import ClientEvent
 from tracer.events.log import encode
 

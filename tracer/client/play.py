@@ -27,14 +27,11 @@ from tracer.client.script import (
     Send,
     Wait,
 )
-from tracer.client.waiting import READING, WRITING, Waiting
+from tracer.client.waiting import FOREVER, READING, WRITING, Waiting
 from tracer.events.client import ClientConnected, ClientRefused
 
 RETRY = 0.03
 """Seconds between two tries to reach a server that isn't there yet."""
-
-FOREVER = 86_400.0
-"""Seconds; longer than anybody holds a request."""
 
 
 class ServerGoneError(Exception):

@@ -8,6 +8,9 @@ from time import monotonic
 
 READING, WRITING = selectors.EVENT_READ, selectors.EVENT_WRITE
 
+FOREVER = 86_400.0
+"""Seconds; longer than anybody holds a request."""
+
 Call = Callable[[], object]
 
 
