@@ -233,9 +233,8 @@ the bottom.
             row.segments, self._view, threads=row.of in {Of.JOB, Of.WORKER}
         )
         for t, piece in row.marks:
-            x = int(self._view.x(t))
-            if 0 <= x < len(cells) and self._view.holds(t):
-                cells[x] = piece
+            if self._view.holds(t):
+                cells[self._view.column(t)] = piece
         return cells
 
     def _played(self, cells: Cells) -> Line:

@@ -61,9 +61,10 @@ class View:
         return self.axis.t(self.left + self.width)
 
     def holds(self, t: int) -> bool:
-        """Whether a time is on the axis at all."""
+        """Whether a time is on the screen."""
         stretches = self.axis.stretches
-        return stretches[0].start <= t <= stretches[-1].end
+        known = stretches[0].start <= t <= stretches[-1].end
+        return known and 0 <= self.x(t) <= self.width
 
     def x(self, t: int) -> float:
         """The cell of a time on the screen; it may lie beside it."""
@@ -157,7 +158,7 @@ def lane_cells(
         if run.segment.state in named:
             part = _widest(run, marks)
             # Over a mark rather than not at all: the axis has it, too.
-            narrow = part.last - part.first < len(run.segment.what) + 4
+            narrow = part.last - part.first < len(run.segment.what) + 2
             _label(cells, run if narrow else part, run.segment.what)
     return cells
 
@@ -183,12 +184,14 @@ def _runs(owners: Iterable[Segment | None]) -> Iterator[Run]:
 
 def _label(cells: Cells, run: Run, text: str) -> None:
     """Write a word into the middle of a run, if there is room around it."""
-    room = run.last - run.first - 2
-    if not text or len(text) + 2 > room:
+    width = run.last - run.first
+    if text and len(text) + 4 <= width:
+        text = f" {text} "
+    if not text or len(text) + 2 > width:
         return
-    at = run.first + (run.last - run.first - len(text) - 2) // 2
+    at = run.first + (width - len(text)) // 2
     look = cells[at][1]
-    for x, char in enumerate(f" {text} ", at):
+    for x, char in enumerate(text, at):
         cells[x] = char, look
 
 
