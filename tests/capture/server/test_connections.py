@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from server_running import PATIENCE, Client, running, wait_until
 
-from tracer.capture.loop import TracedLoop
+from tracer.capture.loop import LensLoop, TracedLoop
 from tracer.capture.probe import CURRENT, Note, Probe
 from tracer.capture.server import Config, H11Protocol, Server
 
@@ -231,13 +231,19 @@ class CountedTraced(Counted, TracedLoop):
     pass
 
 
+class CountedLens(Counted, LensLoop):
+    pass
+
+
+@pytest.mark.parametrize("kind", [CountedTraced, CountedLens])
 def test_a_get_takes_the_same_turns_traced_and_not(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, kind: Any
 ) -> None:
     events: list[Any] = []
     note = Note(Probe(events.append))
+    note.probe.lens = "on" if kind is CountedLens else "off"
     with monkeypatch.context() as patch:
-        traced = turns_of_a_get(CountedTraced(note.probe), note, patch)
+        traced = turns_of_a_get(kind(note.probe), note, patch)
     with monkeypatch.context() as patch:
         plain = turns_of_a_get(CountedPlain(), None, patch)
     assert [each for each in traced if each[0] != "connection_made"] == [

@@ -11,6 +11,7 @@ from tracer.capture.loop.accept import ListenSocket, claim
 from tracer.capture.loop.selector import Lens
 from tracer.capture.loop.steps import StepCoro
 from tracer.capture.loop.traced import (
+    LensLoop,
     TracedLoop,
     new_loop,
     traced_loop_factory,
@@ -19,6 +20,7 @@ from tracer.capture.loop.watchdog import Watchdog
 
 __all__ = [
     "Lens",
+    "LensLoop",
     "ListenSocket",
     "StepCoro",
     "TracedLoop",
