@@ -44,9 +44,9 @@ WORDS = {
         severities={each: each.value for each in Severity},
         times="{} times",
         inferred="concluded, not seen",
-        more="… {} more like it: --all shows them",
-        none="No findings of severity {} or worse, in {} events.",
-        milder="{} milder ones are not shown: --severity info shows them.",
+        more="… more like it: {} (--all shows them)",
+        none="No findings of severity {} or worse. Events read: {}.",
+        milder="Milder ones, not shown: {}. --severity info shows them.",
         about="see {}",
     ),
     "zh": Words(
