@@ -264,6 +264,9 @@ def test_under_another_server_the_apps_end_tells_that_nothing_came() -> None:
             at(4, e.AppExit, "App", conn=None),
         )
 
+    around = at(0, e.MiddlewareEnter, "Late", 0, conn=None)
+    silent = at(1, e.AppEnter, "App", "http", conn=None)
+    assert rules(around, silent, at(4, e.AppExit, "App", conn=None)) == []
     send = at(3, e.SendCall, "http.response.start", None, None, 200, conn=None)
     assert foreign() == ["response-incomplete", "middleware-swallowed"]
     assert foreign(send) == []

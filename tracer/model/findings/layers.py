@@ -38,6 +38,8 @@ class _Way:
         apps: Apps that it is in; by the outermost's end it is over, where
             the server is not ours.
         ours: Whether our server called the app.
+        outside: Whether it isn't ours, and something stood around the app
+            that may answer yet when the app is over; or it is no HTTP.
     """
 
     layers: dict[int, MiddlewareEnter] = field(default_factory=dict)
@@ -47,6 +49,7 @@ class _Way:
     sent: bool = False
     apps: int = 0
     ours: bool = False
+    outside: bool = False
 
 
 @dataclass(slots=True)
@@ -103,7 +106,9 @@ class LayerWatch(Watch):
         self, record: MiddlewareEnter, req: int | None
     ) -> Iterable[Finding]:
         if record.req is not None:  # and no lifespan
-            way = self._of(record)
+            way = self.ways.get(record.req)
+            if way is None:
+                way = self.ways.keep(record.req, _Way(outside=True))
             way.layers[record.depth] = way.last = record
         return NOTHING
 
@@ -115,17 +120,20 @@ class LayerWatch(Watch):
         return NOTHING
 
     def _made(self, record: ResponseCall, req: int | None) -> Iterable[Finding]:
-        self._of(record).made = record
+        if (way := self.ways.get(record.req or 0)) is not None:
+            way.made = record
         return NOTHING
 
     def _raised(
         self, record: ExceptionRaised, req: int | None
     ) -> Iterable[Finding]:
-        self._of(record).raised = record
+        if (way := self.ways.get(record.req or 0)) is not None:
+            way.raised = record
         return NOTHING
 
     def _sent(self, record: SendCall, req: int | None) -> Iterable[Finding]:
-        self._of(record).sent = True
+        if (way := self.ways.get(record.req or 0)) is not None:
+            way.sent = True
         return NOTHING
 
     def _left(self, record: AppExit, req: int | None) -> Iterable[Finding]:
@@ -136,7 +144,7 @@ class LayerWatch(Watch):
         if way.apps > 0:
             return NOTHING
         del self.ways[record.req or 0]
-        if way.sent or record.raised is not None:
+        if way.sent or way.outside or record.raised is not None:
             return NOTHING
         # What another server makes of it, it doesn't tell us.
         none = finding(INCOMPLETE, record, facts={"branch": "nothing"})
