@@ -3,7 +3,12 @@
 from typing import Any
 
 from tracer.events import (
+    Accept,
+    ClientClosed,
     ClientConnected,
+    ClientRefused,
+    ClientResponse,
+    ClientSent,
     Event,
     Held,
     LoopBlocked,
@@ -222,3 +227,58 @@ def test_a_copy_of_the_figures_goes_its_own_way() -> None:
 
     assert copy == stats(*RUN)
     assert made != copy
+
+
+# --- our clients -------------------------------------------------------------
+
+
+def test_what_a_client_did_stands_in_the_story_where_it_happened() -> None:
+    trace, me = Trace(), {"thread": "client-1"}
+    address = "1.2.3.4:5"
+    trace.feed(
+        [
+            at(5, Accept, address, 8, conn=1),
+            at(8, ScopeBuilt, *BUILT, **ONE),
+            at(9, RunAsgiEnd, "complete", **ONE),
+            # Said by another process, so they come later.
+            at(3, ClientConnected, address, 1, **me),
+            at(4, ClientSent, 20, nth=1, **me),
+            at(10, ClientResponse, 200, 2, 6, nth=1, **me),
+            at(11, ClientClosed, "client", **me),
+        ]
+    )
+
+    assert [each.t for each in trace.story(1)] == [3, 4, 5, 8, 9, 10, 11]
+    assert trace.leftover() == []
+
+
+def test_a_client_of_a_blocked_server_is_heard_before_its_request_is() -> None:
+    trace, me = Trace(), {"thread": "client-1"}
+    address = "1.2.3.4:5"
+    said = [
+        at(3, ClientConnected, address, 1, **me),
+        at(4, ClientSent, 20, nth=1, **me),
+    ]
+    trace.feed(said)
+    assert not trace.requests
+
+    told = trace.tell(
+        [
+            at(500, Accept, address, 8, conn=1),
+            at(501, ScopeBuilt, *BUILT, **ONE),
+        ]
+    )
+
+    assert [each.t for each in trace.story(1)] == [3, 4, 500, 501]
+    assert sum(len(own) for _, own in told) == 4
+
+
+def test_a_client_that_nobody_knows_is_left_over() -> None:
+    trace, me = Trace(), {"thread": "client-1"}
+    said = [
+        at(3, ClientConnected, "1.2.3.4:5", 1, **me),
+        at(4, ClientSent, 20, nth=1, **me),
+    ]
+
+    assert trace.tell([*said, at(5, ClientRefused, "no", thread="client-2")])
+    assert trace.leftover() == said

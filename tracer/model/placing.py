@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tracer.events import (
+    ClientClosed,
+    ClientConnected,
     ConnectionLost,
     ConnectionMade,
     H11Error,
@@ -21,7 +23,9 @@ from tracer.events import (
     TaskStarted,
     TaskSuspended,
 )
+from tracer.events.client import ClientEvent
 from tracer.events.log import Record
+from tracer.model.clients import Clients
 from tracer.model.requests import Outcome, Request
 
 EPILOGUE = frozenset(
@@ -47,6 +51,9 @@ ASKS = frozenset({"NEED_DATA", "PAUSED", "ConnectionClosed"})
 LOST = 1_000
 """Connections whose end is remembered, since some words come after it."""
 
+MOST_HEARD = 1_000
+"""Words of one client that wait for the request that they are about."""
+
 Placed = tuple[int | None, Sequence[Record]]
 """A request's number (None: no request's) and records that are its own."""
 
@@ -67,6 +74,7 @@ class Placing:
         orphans: By task: what it said before that was known.
         lost: By connection that is gone, of the newest ones: the same, for
             what its protocol says in its last moment.
+        heard: By client: what it said that is about a request not known yet.
         stepping: The orphan whose first step runs: what it says next tells
             whose it is.
     """
@@ -77,6 +85,7 @@ class Placing:
     owners: dict[int, int] = field(default_factory=dict)
     orphans: dict[int, list[Record]] = field(default_factory=dict)
     lost: dict[int, int | None] = field(default_factory=dict)
+    heard: dict[str, list[ClientEvent]] = field(default_factory=dict)
     stepping: int | None = None
 
     def place(
@@ -92,7 +101,9 @@ class Placing:
             Each record once, over all calls: those of a request's beginning
             together with the one that told its number.
         """
-        free = [] if self.stepping is None else self._let_go(record)
+        free: list[Placed] = []
+        if self.stepping is not None and record.thread == "loop":
+            free = self._let_go(record)
         match record:
             case TaskCreated() | TaskStarted() | TaskDone():
                 return [*free, self._of_task(record, requests)]
@@ -100,13 +111,54 @@ class Placing:
                 record.req is None and record.conn is None
             ):
                 return [*free, self._of_step(record)]
+            case ClientEvent():
+                self.heard.setdefault(record.thread, []).append(record)
+                return free  # `place_clients` will say
             case ProtocolCreated() if record.conn is None:
+                before = self.unmade.pop(record.obj, None)
                 self.unmade[record.obj] = record
-                return free
+                return free if before is None else [*free, (None, (before,))]
             case _ if record.req is None:
                 return [*free, self._of_connection(record, requests)]
             case _:
                 return [*free, self._of_request(record, record.req, requests)]
+
+    def place_clients(
+        self,
+        record: Record,
+        clients: Clients,
+        requests: Mapping[int, Request],
+    ) -> list[Placed]:
+        """Say which requests the words of our clients are about.
+
+        A client is told later than the server, since its words come from
+        another process; or earlier, where the loop was blocked.
+
+        Args:
+            record: One that `clients` has taken just now.
+            clients: What is known of them.
+            requests: Those known so far.
+        """
+        thread: str | None = record.thread
+        if not isinstance(record, ClientEvent):
+            line = None if record.conn is None else clients.beside(record.conn)
+            thread = None if line is None else line.thread
+        if thread is None:
+            return []
+        said = self.heard.pop(thread, [])
+        placed: list[Placed] = []
+        kept: list[ClientEvent] = []
+        for each in said:
+            req = clients.request_of(each)
+            if req in requests:
+                placed.append((req, (each,)))
+            elif _is_about_none(each) or len(said) > MOST_HEARD:
+                placed.append((None, (each,)))
+            else:
+                kept.append(each)
+        if kept:
+            self.heard[thread] = kept
+        return placed
 
     def _of_request(
         self, record: Record, req: int, requests: Mapping[int, Request]
@@ -130,9 +182,13 @@ class Placing:
 
     def leftover(self) -> list[Record]:
         """Give what found no request, in order; nothing is left after it."""
-        lists = [*self.pending.values(), *self.orphans.values()]
+        lists: list[Sequence[Record]] = [
+            *self.pending.values(),
+            *self.orphans.values(),
+            *self.heard.values(),
+        ]
         rest = [*self.unmade.values(), *(r for each in lists for r in each)]
-        for kept in (self.pending, self.orphans, self.unmade):
+        for kept in (self.pending, self.orphans, self.unmade, self.heard):
             kept.clear()
         return sorted(rest, key=lambda each: (each.t, each.seq))
 
@@ -145,6 +201,7 @@ class Placing:
             dict(self.owners),
             {key: list(each) for key, each in self.orphans.items()},
             dict(self.lost),
+            {key: list(each) for key, each in self.heard.items()},
             self.stepping,
         )
 
@@ -237,3 +294,9 @@ class Placing:
         if isinstance(record, TaskStarted):
             self.stepping = record.id
         return WAITS
+
+
+def _is_about_none(event: ClientEvent) -> bool:
+    """Whether a client's words will never be about a request."""
+    ends = isinstance(event, ClientConnected | ClientClosed)
+    return event.nth == 0 and not ends

@@ -143,6 +143,8 @@ class Trace:
                 if own:
                     told.append((req, own))
                     self._tell_all(req, own)
+            if record.kind in TAKEN:
+                told += self._beside(record)
             self._rest(record, req)
         self._forget()
         return told
@@ -197,6 +199,16 @@ class Trace:
         )
 
     # A request's own story
+
+    def _beside(self, record: Record) -> list[Placed]:
+        """What our clients said, as soon as it is known about which request."""
+        self.clients.take(record)
+        placed = self._placing.place_clients(
+            record, self.clients, self.requests
+        )
+        for req, own in placed:
+            self._tell_all(req, own)
+        return placed
 
     def _tell_all(self, req: int | None, records: Sequence[Record]) -> None:
         if req is None:
@@ -266,8 +278,6 @@ class Trace:
             self.connections[record.conn] = connections.advance(conn, record)
         if record.layer == "server" or record.kind in _RARE:
             self._rare(record, req)
-        if record.kind in TAKEN:
-            self.clients.take(record)
         if record.kind in COUNTED:
             self.loop.feed(record, req)
         if record.kind in HOLDING:

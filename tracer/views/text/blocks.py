@@ -21,6 +21,9 @@ HELD = 200_000
 PATIENCE = 0.15
 """Seconds for which a request under way is held, live."""
 
+LAG = 0.15
+"""Seconds by which a client's words may come later than the server's."""
+
 SERVER = 0
 """The key of what belongs to no request and no connection."""
 
@@ -92,13 +95,16 @@ class LiveBlocks:
         self._judge = judge
         self._held: dict[int, Block] = {}
         self._since: dict[int, float] = {}
+        self._newest: dict[int, float] = {}
 
     def add(self, req: int | None, records: Sequence[Record]) -> None:
         """Take records that belong to a request, or to none."""
+        now = time.monotonic()
         for record in records:
             key = key_of(req, record)
             self._held.setdefault(key, Block(key)).records.append(record)
-            self._since.setdefault(key, time.monotonic())
+            self._since.setdefault(key, now)
+            self._newest[key] = now
 
     def ready(self, *, ended: bool) -> Iterator[Block]:
         """Give the blocks that can be shown."""
@@ -107,15 +113,18 @@ class LiveBlocks:
             if wanted is None or not (ended or self._is_ripe(key)):
                 continue
             block = self._held.pop(key)
-            del self._since[key]
+            del self._since[key], self._newest[key]
             if wanted:
                 block.sort()
                 yield block
 
     def _is_ripe(self, key: int) -> bool:
         request = self._trace.requests.get(key)
-        if request is None or request.outcome in OVER:
+        if request is None:
             return True
+        if request.outcome in OVER:
+            heard = bool(self._trace.clients.lines)
+            return not heard or time.monotonic() - self._newest[key] >= LAG
         return time.monotonic() - self._since[key] >= PATIENCE
 
 
@@ -159,6 +168,9 @@ class ReplayBlocks:
                 yield block
 
     def _is_whole(self, block: Block) -> bool:
-        if block.key in self._trace.requests:
-            return self._trace.is_finished(block.key)
+        request = self._trace.requests.get(block.key)
+        if request is not None:
+            lag = LAG * 1_000_000_000 if self._trace.clients.lines else 0
+            over = self._trace.last - request.last >= lag
+            return over and self._trace.is_finished(block.key)
         return block.key != SERVER or self._open.get(SERVER) is not block
