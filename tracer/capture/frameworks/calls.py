@@ -68,6 +68,8 @@ class CallStage(Stage):
             trail: Trail = note.trail
             depth = trail.depth
             name, where = known[1]
+            if (looks := trail.looks) is not None:
+                looks.enter(note, name, scope)
             note.two(MiddlewareEnter, where, name, depth)
             trail.depth = depth + 1
             try:
@@ -80,6 +82,8 @@ class CallStage(Stage):
                 await hold_failed(layer, note, token, error)
                 raise
             trail.depth, trail.seen = depth, 0
+            if looks is not None:
+                looks.leave(note, name)
             note.two(MiddlewareExit, where, name, depth)
             if (gate := note.probe.gate) is not None:
                 await gate.wait(note, ("middleware.exit", name, where))

@@ -18,7 +18,7 @@ from tracer.capture.fault import fault
 from tracer.capture.frameworks.look import attributes, is_a, name_of
 from tracer.capture.frameworks.patch import Stage, patch, replace
 from tracer.capture.frameworks.stages import EndpointStage
-from tracer.capture.frameworks.trail import raised
+from tracer.capture.frameworks.trail import entering, leaving, raised
 from tracer.capture.frameworks.wrap import STANDS_FOR, wrap
 from tracer.capture.probe import CURRENT, Note
 from tracer.capture.sources import place
@@ -243,6 +243,7 @@ class DependencyStage(Stage):
         self.name = name_of(call)
 
     def enter(self, note: Note, args: tuple[Any, ...]) -> object:
+        entering(note, self.name)
         note(DependencyEnter, self.where, self.name)
         return self.name
 
@@ -253,10 +254,12 @@ class DependencyStage(Stage):
         return token, self.where
 
     def leave(self, note: Note, token: Any, result: object) -> None:
+        leaving(note, token)
         note(DependencyExit, self.where, token, "returned")
 
     def fail(self, note: Note, token: Any, error: BaseException) -> None:
         name = raised(note, error)
+        leaving(note, token)
         note(DependencyExit, self.where, token, "returned", name)
 
 
@@ -272,6 +275,7 @@ class SchemeStage(DependencyStage):
         if not self.outermost(args[0]):
             return None
         name = type(args[0]).__name__
+        entering(note, name)
         note(DependencyEnter, self.where, name)
         return name
 
@@ -293,6 +297,7 @@ def _generator(original: Call) -> Call:
             return await original(**kwargs)
         name, where = name_of(call), place(call)
         stack.push_async_exit(_teardown(note, where, name))
+        entering(note, name)
         note(DependencyEnter, where, name)
         try:
             if (gate := note.probe.gate) is not None:
@@ -300,8 +305,10 @@ def _generator(original: Call) -> Call:
             value = await original(**kwargs)
         except BaseException as error:
             said = raised(note, error)
+            leaving(note, name)
             note(DependencyExit, where, name, "yielded", said)
             raise
+        leaving(note, name)
         note(DependencyExit, where, name, "yielded")
         if (gate := note.probe.gate) is not None:
             await gate.wait(note, ("dependency.exit", name, where))

@@ -41,6 +41,8 @@ from tracer.capture.frameworks.stages import (
 from tracer.capture.frameworks.trail import (
     Scope,
     Trail,
+    entering,
+    leaving,
     raised,
     trail_of,
 )
@@ -127,8 +129,16 @@ class RouterStage(Stage):
         if scope["type"] != "lifespan":
             path = _hidden(get_route_path(scope))
         routes = attributes(router).get("routes", ())
+        entering(note, type(router).__name__, scope)
         note.three(RouterEnter, self.where, scope["type"], path, len(routes))
         return router
+
+    def leave(self, note: Note, token: Any, result: object) -> None:
+        leaving(note, type(token).__name__)
+
+    def fail(self, note: Note, token: Any, error: BaseException) -> None:
+        leaving(note, type(token).__name__)
+        super().fail(note, token, error)
 
 
 class MatchStage(Stage):
@@ -200,6 +210,7 @@ class HandleStage(Stage):
             app = APPS.put(route, (prepare_route(route), serves))
         names = tuple(map(str, scope.get("path_params", ())))
         label = label_in(route, scope)
+        entering(note, label, scope)
         note.two(RouteHandle, self.where, label, names)
         trail = note.trail or trail_of(note)
         stage, trail.serving = app
@@ -208,15 +219,17 @@ class HandleStage(Stage):
     def leave(self, note: Note, token: Any, result: object) -> None:
         trail = note.trail or trail_of(note)
         trail.serving = False
-        stage, inner, _ = token
+        stage, inner, label = token
         if stage is not None and inner is not None:
             stage.leave(note, inner, result)
+        leaving(note, label)
 
     def fail(self, note: Note, token: Any, error: BaseException) -> None:
         trail_of(note).serving = False
-        stage, inner, _ = token
+        stage, inner, label = token
         if stage is not None and inner is not None:
             stage.fail(note, inner, error)
+        leaving(note, label)
         raised(note, error)
 
     def entered(self, token: Any) -> tuple[Stop, ...]:

@@ -21,7 +21,7 @@ from tracer.capture.frameworks.look import (
     name_of,
 )
 from tracer.capture.frameworks.patch import ASGI_ARGUMENTS, Stage, patch
-from tracer.capture.frameworks.trail import raised, trail_of
+from tracer.capture.frameworks.trail import entering, leaving, raised, trail_of
 from tracer.capture.probe import Note
 from tracer.capture.sources import place
 from tracer.events import (
@@ -57,13 +57,16 @@ class LayerStage(Stage):
             return None
         known = LAYERS.found.get(id(args[0]))
         if known is not None:
-            return self.begin(note, known[1])
+            return self.begin(note, known[1], args[1])
         label = describe_layer(args[0], self.where)
-        return self.begin(note, LAYERS.put(args[0], label))
+        return self.begin(note, LAYERS.put(args[0], label), args[1])
 
-    def begin(self, note: Note, label: tuple[str, int | None]) -> object:
+    def begin(
+        self, note: Note, label: tuple[str, int | None], scope: Any
+    ) -> object:
         trail = note.trail or trail_of(note)
         depth = trail.depth
+        entering(note, label[0], scope)
         note.two(MiddlewareEnter, label[1], label[0], depth)
         trail.depth = depth + 1
         return label[0], label[1], depth
@@ -75,11 +78,13 @@ class LayerStage(Stage):
         # Whatever was raised further in was dealt with: the next exception
         # may get the same id.
         trail.seen = 0
+        leaving(note, name)
         note.two(MiddlewareExit, where, name, depth)
 
     def fail(self, note: Note, token: Any, error: BaseException) -> None:
         name, where, depth = token
         trail_of(note).depth = depth
+        leaving(note, name)
         note.three(MiddlewareExit, where, name, depth, raised(note, error))
 
     def named(self, token: Any) -> tuple[str, int | None]:
@@ -98,7 +103,7 @@ class LayerFunctionStage(LayerStage):
     def enter(self, note: Note, args: tuple[Any, ...]) -> object:
         if len(args) != ASGI_ARGUMENTS:
             return None
-        return self.begin(note, self.label)
+        return self.begin(note, self.label, args[0])
 
 
 def describe_layer(layer: object, where: int | None) -> tuple[str, int | None]:
@@ -154,6 +159,7 @@ App = tuple[str, int | None]
 
 def enter_app(note: Note, where: int | None, name: str, scope: Any) -> App:
     """Say that an app is called."""
+    entering(note, name, scope)
     note.two(AppEnter, where, name, scope["type"])
     return name, where
 
@@ -161,6 +167,7 @@ def enter_app(note: Note, where: int | None, name: str, scope: Any) -> App:
 def leave_app(note: Note, app: App, error: BaseException | None = None) -> None:
     """Say that it returned, or raised."""
     name, where = app
+    leaving(note, name)
     if error is None:
         trail_of(note).seen = 0
         note.one(AppExit, where, name)
@@ -183,6 +190,7 @@ class EndpointStage(Stage):
         self.mode = mode
 
     def enter(self, note: Note, args: tuple[Any, ...]) -> object:
+        entering(note, self.name)
         note.three(EndpointEnter, self.where, self.name, self.form, self.mode)
         return self.name
 
@@ -191,9 +199,11 @@ class EndpointStage(Stage):
 
     def leave(self, note: Note, token: Any, result: object) -> None:
         watch_response(result)
+        leaving(note, token)
         note.two(EndpointExit, self.where, token, type(result).__name__)
 
     def fail(self, note: Note, token: Any, error: BaseException) -> None:
+        leaving(note, token)
         note.three(EndpointExit, self.where, token, None, raised(note, error))
 
     def named(self, token: Any) -> tuple[str, int | None]:
@@ -216,6 +226,7 @@ class EndpointMethodStage(EndpointStage):
         if not args or not self.outermost(args[0]):
             return None
         name = self.token_for(args)
+        entering(note, name)
         note.three(EndpointEnter, self.where, name, self.form, self.mode)
         return name
 
@@ -231,6 +242,7 @@ class EndpointInstanceStage(EndpointMethodStage):
     form: Form = "instance"
 
     def leave(self, note: Note, token: Any, result: object) -> None:
+        leaving(note, token)
         note.one(EndpointExit, self.where, token)
 
 

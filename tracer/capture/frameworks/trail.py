@@ -8,6 +8,7 @@ from collections.abc import MutableMapping
 from typing import Any
 
 from tracer.capture import redact
+from tracer.capture.frameworks.contexts import Looks
 from tracer.capture.frameworks.look import (
     file_of,
     innermost,
@@ -36,10 +37,12 @@ class Trail:
         serving: A route with an endpoint is at work: who handles an exception
             now stands inside it, not in ExceptionMiddleware.
         seen: The id of the last exception that was said to be raised.
+        looks: Compares scope and context variables; None with `--lens off`.
     """
 
     __slots__ = (
         "depth",
+        "looks",
         "redirecting",
         "routing",
         "scope",
@@ -54,6 +57,7 @@ class Trail:
         self.redirecting = False
         self.serving = False
         self.seen = 0
+        self.looks: Looks | None = None
 
 
 def trail_of(note: Note) -> Trail:
@@ -88,4 +92,28 @@ def raised(note: Note, error: BaseException) -> str:
 def begin(note: Note, scope: Scope) -> None:
     """Remember that the request has entered its app with this scope."""
     if note.trail is None:
-        note.trail = Trail(scope)
+        trail = note.trail = Trail(scope)
+        if note.probe.lens != "off":
+            trail.looks = Looks()
+        if note.asked is None and "path" in scope:  # by a server not ours
+            note.asked = scope.get("method", "GET"), scope["path"]
+
+
+def entering(note: Note, name: str, scope: Any = None) -> None:
+    """Look at what the stage around has changed, before one is entered.
+
+    Args:
+        note: The request's.
+        name: Of the stage that is entered.
+        scope: What it is called with, where that is a scope.
+    """
+    trail: Trail | None = note.trail
+    if trail is not None and (looks := trail.looks) is not None:
+        looks.enter(note, name, scope)
+
+
+def leaving(note: Note, name: str) -> None:
+    """Look at what a stage has changed, before it is said to be left."""
+    trail: Trail | None = note.trail
+    if trail is not None and (looks := trail.looks) is not None:
+        looks.leave(note, name)

@@ -1,0 +1,281 @@
+"""Who put what into the scope, and which context variable is seen where."""
+
+import asyncio
+import gc
+import weakref
+from collections.abc import AsyncIterator
+from contextvars import ContextVar
+from typing import Any
+
+import pytest
+from frameworks_seen import as_it_was  # noqa: F401
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.base import BaseHTTPMiddleware
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Mount, Route
+
+from tracer.capture.frameworks import watch
+from tracer.capture.frameworks.trail import trail_of
+from tracer.capture.loop import traced_loop_factory
+from tracer.capture.probe import CURRENT, Note, Probe
+from tracer.events import ContextChanged, ScopeChanged
+
+USER: ContextVar["User"] = ContextVar("user")
+COUNT: ContextVar[int] = ContextVar("count", default=0)
+EXTRA = 1000
+
+
+class User:
+    """Compared by no means: that would be the user's code."""
+
+    def __eq__(self, other: object) -> bool:
+        raise AssertionError("compared")
+
+    __hash__ = None  # type: ignore[assignment]  # nor hashed
+
+    def __repr__(self) -> str:
+        raise AssertionError("shown")
+
+
+class Served:
+    """An app as our server would call it, with all that is said of scope and
+    context variables."""
+
+    def __init__(self, app: Any, lens: Any = "on") -> None:
+        events: list[Any] = []
+        probe = Probe(events.append)
+        probe.lens = lens
+        app = watch(app, probe)
+        self.note = Note(probe, conn=1, req=1)
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": b""}
+
+        async def send(message: Any) -> None:
+            pass
+
+        async def served() -> None:
+            CURRENT.set(self.note)
+            await app(scope_of("/sub/items/3"), receive, send)
+
+        with asyncio.Runner(loop_factory=traced_loop_factory(probe)) as runner:
+            runner.run(served())
+        self.events = events
+
+    @property
+    def scopes(self) -> list[tuple[Any, ...]]:
+        return [
+            (each.by, *each.names, *(["copied"] if each.copied else []))
+            for each in self.events
+            if isinstance(each, ScopeChanged)
+        ]
+
+    @property
+    def contexts(self) -> list[tuple[Any, ...]]:
+        return [
+            (each.by, each.names, each.unseen)
+            for each in self.events
+            if isinstance(each, ContextChanged)
+        ]
+
+
+def scope_of(path: str) -> dict[str, Any]:
+    return {
+        "type": "http",
+        "method": "GET",
+        "path": path,
+        "raw_path": path.encode(),
+        "root_path": "",
+        "query_string": b"",
+        "headers": [],
+        "http_version": "1.1",
+        "scheme": "http",
+        "client": ("127.0.0.1", 1),
+        "server": ("127.0.0.1", 2),
+        "state": {},
+    }
+
+
+async def ok(request: Any) -> Response:
+    return PlainTextResponse("ok")
+
+
+def app_of(endpoint: Any, *around: Any) -> Starlette:
+    inside = [Route("/items/{id:int}", endpoint)]
+    return Starlette(
+        routes=[Mount("/sub", routes=inside)],
+        middleware=[Middleware(each) for each in around],
+    )
+
+
+ROUTED = [
+    ("Starlette", "app"),
+    ("ExceptionMiddleware", "starlette.exception_handlers"),
+]
+"""What Starlette itself does on the way to its router."""
+
+
+def test_each_stage_is_told_with_the_keys_it_has_put_in() -> None:
+    served = Served(app_of(ok))
+
+    assert served.scopes == [
+        *ROUTED,
+        ("Router", "root_path", "router", "route", "path_params",
+         "app_root_path", "endpoint"),
+        ("Router", "route", "path_params", "endpoint"),
+    ]  # fmt: skip
+
+
+def test_a_value_that_is_another_object_is_told_and_never_compared() -> None:
+    class Puts:
+        def __init__(self, app: Any) -> None:
+            self.app = app
+
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            scope["user"] = User()
+            await self.app(scope, receive, send)
+
+    class PutsAgain(Puts):
+        pass
+
+    class Copies(Puts):
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            await self.app({**scope, "more": 1}, receive, send)
+
+    served = Served(app_of(ok, Puts, PutsAgain, Copies))
+
+    assert served.scopes[1:4] == [
+        ("Puts", "user"),
+        ("PutsAgain", "user"),
+        ("Copies", "more", "copied"),
+    ]
+
+
+class Sets:
+    """A middleware that sets a variable for whoever is inside."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        token = USER.set(User())
+        COUNT.set(1)
+        await self.app(scope, receive, send)
+        USER.reset(token)
+
+
+async def counts(request: Any) -> Response:
+    COUNT.set(COUNT.get() + EXTRA)
+    return PlainTextResponse("ok")
+
+
+def test_a_variable_is_told_with_its_type_by_who_set_it() -> None:
+    served = Served(app_of(counts, Sets))
+
+    assert served.contexts == [
+        ("Sets", ("count: int", "user: User"), ()),
+        ("counts", ("count: int",), ()),
+    ]
+
+
+class Base(BaseHTTPMiddleware):
+    async def dispatch(self, request: Any, call_next: Any) -> Response:
+        response: Response = await call_next(request)
+        return response
+
+
+def test_what_is_set_behind_a_base_http_middleware_is_not_seen_before_it() -> (
+    None
+):
+    """It runs the rest of the app in a task of its own."""
+    served = Served(app_of(counts, Base))
+
+    assert served.contexts == [
+        ("counts", ("count: int",), ()),
+        ("Base", (), ("count: int",)),
+    ]
+
+
+def test_what_a_worker_thread_sets_is_not_seen_on_the_loop() -> None:
+    def counts_there(request: Any) -> Response:
+        COUNT.set(COUNT.get() + EXTRA)
+        return PlainTextResponse("ok")
+
+    served = Served(app_of(counts_there))
+
+    (set_there, missed) = served.contexts
+    assert set_there == ("counts_there", ("count: int",), ())
+    assert missed[1:] == ((), ("count: int",))
+    threads = [e.thread for e in served.events if isinstance(e, ContextChanged)]
+    assert threads == ["worker-1", "loop"]
+
+
+def test_a_variable_that_was_set_back_is_missed_by_nobody() -> None:
+    class SetsBack(Sets):
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            token = COUNT.set(5)
+            try:
+                await self.app(scope, receive, send)
+            finally:
+                COUNT.reset(token)
+
+    served = Served(app_of(ok, SetsBack))
+    assert served.contexts == [("SetsBack", ("count: int",), ())]
+
+
+def test_with_the_lens_off_nothing_is_compared() -> None:
+    served = Served(app_of(counts, Base, Sets), lens="off")
+    assert served.scopes == served.contexts == []
+
+
+def test_nothing_is_kept_of_a_request_that_has_left_the_app() -> None:
+    class Kept:
+        pass
+
+    kept: list[weakref.ref[Kept]] = []
+
+    async def keeps(request: Any) -> Response:
+        value = Kept()
+        kept.append(weakref.ref(value))
+        request.scope["kept"] = value
+        KEPT.set(value)
+        return PlainTextResponse("ok")
+
+    KEPT: ContextVar[Kept] = ContextVar("kept")  # noqa: N806
+    served = Served(app_of(keeps))
+
+    looks = trail_of(served.note).looks
+    assert looks is not None
+    assert not any(
+        isinstance(each, (dict, Kept)) and each
+        for each in gc.get_referents(looks)
+    )
+    assert len(kept) == 1
+
+
+def test_dependencies_in_threads_hide_what_they_set() -> None:
+    fastapi = pytest.importorskip("fastapi")
+
+    def user() -> int:
+        COUNT.set(7)
+        return 7
+
+    async def yielded() -> AsyncIterator[int]:
+        USER.set(User())
+        yield 1
+
+    app = fastapi.FastAPI(openapi_url=None)
+
+    async def endpoint(
+        one: int = fastapi.Depends(user),
+        two: int = fastapi.Depends(yielded),
+    ) -> dict[str, int]:
+        return {"count": COUNT.get()}
+
+    app.get("/sub/items/{id}")(endpoint)
+    contexts = Served(app).contexts
+
+    assert contexts[0] == ("user", ("count: int",), ())
+    assert ("yielded", ("user: User",), ()) in contexts
+    assert [unseen for _, _, unseen in contexts if unseen] == [("count: int",)]
