@@ -117,8 +117,8 @@ class TraceApp(Asking):
         """Take what has come, and let time pass."""
         changed = self._drain()
         self._advance()
-        self._paint(changed | self._ticking())
         self.hand.look()
+        self._paint(changed | self._ticking())
         self._look_for_the_end()
         if self._frames is not None:
             if self.player.moving and not self.player.still:

@@ -5,7 +5,6 @@ of it, events tell.
 """
 
 from collections.abc import Callable
-from urllib.parse import quote
 
 from textual.app import App
 from textual.notifications import SeverityLevel
@@ -84,7 +83,7 @@ class Asking(App[int]):
         if not self.feed.live or not offered:
             self.say("There is no running server to send a client to.")
             return
-        first = self.sent or Choice("get", self._target(), 1)
+        first = self.sent or Choice("", self._target(), 0)
         lang = self.board.lang
         form = SendForm(offered, lang, first, self.feed.send)
         self.push_screen(form, self._remember)
@@ -96,15 +95,10 @@ class Asking(App[int]):
         request = self.player.moment().request
         if request is None or request.number < 0:
             return "/"
-        path = quote(request.path) or "/"
-        return f"{path}?{request.query}" if request.query else path
+        return request.target
 
     def action_again(self) -> None:
-        if self.sent is not None:
-            problem = self.feed.send(*self.sent)
-            if problem is not None:
-                self.say(problem, "warning")
-        elif not self.feed.again():
+        if not self.feed.again():
             url = self.trace.server.url
             ask = f"t sends one, or curl {url}" if url else "it is a recording"
             self.say(f"There is no client of ours to run again: {ask}")

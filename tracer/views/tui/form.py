@@ -23,13 +23,20 @@ LANGUAGES = {"en": 1, "zh": 2}
 """Where in a scenario its sentence stands, by language."""
 ABOUT = 3
 """Lines for the whole sentence of the scenario under the cursor."""
-MOST = 1000
-"""Requests that one client is asked for, at most."""
+DIGITS = 4
+"""Of the number of requests, at most."""
+OWN = "its own"
 KEYS = "enter sends   tab next field   esc back"
 
 
 class Choice(NamedTuple):
-    """What was sent, to be sent again by a key."""
+    """What is filled in, and what was sent.
+
+    Attributes:
+        scenario: What the client does.
+        target: Path and query to ask for.
+        times: How many requests; 0: as many as the scenario has.
+    """
 
     scenario: str
     target: str
@@ -108,7 +115,12 @@ class SendForm(ModalScreen[Choice]):
             self.list.cursor = names.index(first.scenario)
         self.target = Input(first.target, id="target", compact=True)
         self.number = Input(
-            str(first.times), id="count", compact=True, restrict=r"\d*"
+            str(first.times or ""),
+            placeholder=OWN,
+            id="count",
+            compact=True,
+            restrict=r"\d*",
+            max_length=DIGITS,
         )
         self.said = Static(Content(KEYS), classes="hint")
         self._send = send
@@ -120,7 +132,7 @@ class SendForm(ModalScreen[Choice]):
             with Horizontal():
                 yield Label(Content("to "))
                 yield self.target
-                yield Label(Content(" times "))
+                yield Label(Content(" requests "))
                 yield self.number
             yield self.said
 
@@ -136,18 +148,12 @@ class SendForm(ModalScreen[Choice]):
         self.action_send()
 
     def action_send(self) -> None:
-        count = int(self.number.value or 0)
-        if not 1 <= count <= MOST:
-            self._say(f"How many times? From 1 to {MOST}.")
-            return
+        times = int(self.number.value or 0)
         target = self.target.value.strip() or "/"
-        if not target.startswith(("/", "*")):
-            self._say("A target begins with /, such as /items/1?q=2.")
-            return
         name = self.list.offered[self.list.cursor][0]
-        problem = self._send(name, target, count)
+        problem = self._send(name, target, times)
         if problem is None:
-            self.dismiss(Choice(name, target, count))
+            self.dismiss(Choice(name, target, times))
         else:
             self._say(problem)
 
