@@ -89,11 +89,12 @@ class Held(OtherEvent, tag="held", frozen=True, gc=False):
 
     All others go on. Time goes on too: `timers` are the time-outs that run
     meanwhile, each with the seconds it has left: those that this request has
-    armed, and the keep-alive of its connection. A client's are not known.
+    armed, and the keep-alive of its connection. A client's are not known, and
+    under uvloop none.
 
-    The event at which it stands has been said. Only a `def` endpoint or
-    dependency says it afterwards, in the worker thread: nobody is held in a
-    thread, so it stands before it asks for one.
+    The event at which it stands has been said. Only a `def` endpoint,
+    dependency or handler says it afterwards, in the worker thread: nobody is
+    held in a thread, so it stands before it asks for one.
 
     At `data_received` bytes are kept that nobody has parsed, and no more are
     read: that the client has left is not noticed before they are let go.
