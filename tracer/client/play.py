@@ -8,7 +8,7 @@ import errno
 import os
 import socket
 from collections.abc import Sequence
-from time import monotonic, monotonic_ns
+from time import monotonic, monotonic_ns, sleep
 from typing import assert_never
 
 from tracer.client.address import Place, write
@@ -80,7 +80,7 @@ class Player:
         """
         for number in range(rounds):
             if number:
-                Waiting(FOREVER, self._watch.settle).pause(self._unit)
+                sleep(self._unit)  # with no connection to look after
             self.play(steps)
 
     def play(self, steps: Sequence[AnyStep]) -> None:
