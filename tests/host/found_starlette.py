@@ -156,8 +156,8 @@ app = Starlette(
         Route("/things/", Things),
         Host("other.example", app=inner),
         Mount("/inner", app=inner),
-        Mount("/static", app=StaticFiles(directory=Path.cwd())),
-        Mount("/", app=StaticFiles(directory=Path.cwd(), html=True)),
+        Mount("/static", app=StaticFiles(directory=HERE)),
+        Mount("/", app=StaticFiles(directory=HERE, html=True)),
     ],
     middleware=[
         Middleware(GZipMiddleware, minimum_size=200),

@@ -15,6 +15,7 @@ from tracer.model.findings import Severity
 from tracer.model.trace import Trace
 
 HERE = Path(__file__).parent
+BLOCKS = "/blocks"
 
 
 class Watched:
@@ -49,9 +50,14 @@ class Watched:
         return "" if request is None else request.path
 
     def rules(self, path: str = "", kept: str = "") -> set[str]:
-        """What was found about requests for a path; empty: about none."""
+        """What was found about requests for a path; empty: about none.
+
+        A busy machine may hold up any turn of the loop: that is left out but
+        where it is meant.
+        """
         found = self.look().findings
-        return {f.rule for f in found if self.path(f.req) == path} - {kept}
+        rules = {f.rule for f in found if self.path(f.req) == path}
+        return rules - {kept} - (set() if path == BLOCKS else {"loop-blocked"})
 
     def get(
         self, path: str, headers: str = "", method: str = "GET", body: str = ""
@@ -106,7 +112,7 @@ def watching(
 def broken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     """The app of bad endpoints, after all of them were asked."""
     folder = tmp_path_factory.mktemp("broken")
-    with watching(folder, "found_broken", slow_callback=0.08) as watched:
+    with watching(folder, "found_broken", slow_callback=0.25) as watched:
         for path in PLAIN:
             watched.get(path)
         for path in POSTED:
@@ -151,7 +157,7 @@ def _in_vain(watched: Watched) -> None:
 def _blocked(watched: Watched) -> None:
     """One request blocks the loop while another one comes."""
     with ExitStack() as stack:
-        stack.enter_context(watched.ask("/blocks?for=0.4"))
+        stack.enter_context(watched.ask("/blocks?for=0.6"))
         watched.until_kind("/blocks", "loop.blocked")
         stack.enter_context(watched.ask("/fine?waits"))
         watched.until_kind("/blocks", "run_asgi.end")
@@ -235,24 +241,35 @@ def test_a_wrong_method_is_told_of_and_no_more(broken: Watched) -> None:
 
 
 def test_a_route_behind_another_is_found_by_looking(broken: Watched) -> None:
-    found = [f for f in broken.trace.findings if f.req is None]
-    assert [(f.rule, dict(f.facts)) for f in found] == [
-        (
-            "route-shadowed",
-            {"first": "GET /cups/{cup}", "route": "GET /cups/best"},
-        )
-    ]
+    (one,) = [f for f in broken.trace.findings if f.rule == "route-shadowed"]
+    assert dict(one.facts) == {
+        "first": "GET /cups/{cup}",
+        "route": "GET /cups/best",
+    }
+    assert one.req is None
 
 
 def test_who_waited_for_a_blocked_loop_is_known(broken: Watched) -> None:
-    (found,) = [f for f in broken.trace.findings if f.rule == "loop-blocked"]
+    (found,) = [
+        f
+        for f in broken.trace.findings
+        if (f.rule, broken.path(f.req)) == ("loop-blocked", BLOCKS)
+    ]
     waited = [r.label for r in broken.trace.requests.values() if r.query]
     assert "time.sleep" in str(found.facts["culprit"])
     assert "found" not in str(found.facts["culprit"])
     assert found.facts["who"] in waited
     assert (found.facts["requests"], found.facts["over"]) == (1, True)
-    assert float(found.facts["ns"]) > 0.3e9
+    assert float(found.facts["ns"]) > 0.5e9
     assert float(found.facts["tick"]) > 0.1e9
+
+
+def test_who_only_waits_or_uses_a_thread_is_not_accused(
+    broken: Watched,
+) -> None:
+    blocked = [f for f in broken.trace.findings if f.rule == "loop-blocked"]
+    accused = {broken.path(f.req) for f in blocked}
+    assert not accused & {"/sleeps", "/alone", "/crowded"}
 
 
 def test_the_facts_say_what_was_wrong(broken: Watched) -> None:
