@@ -21,6 +21,7 @@ class LensCoro(StepCoro):
     """Says each stop of a task too: what it waits for, and who woke it.
 
     Attributes:
+        begun: Whether its first step has run.
         since: When its last step began, on the monotonic clock.
         ready: When the loop was asked to run its next step; 0: it wasn't.
         woken_by: What asked for it.
@@ -30,7 +31,15 @@ class LensCoro(StepCoro):
     Source: asyncio, `Task.__step`
     """
 
-    __slots__ = ("cut", "gave_way", "ready", "since", "waker", "woken_by")
+    __slots__ = (
+        "begun",
+        "cut",
+        "gave_way",
+        "ready",
+        "since",
+        "waker",
+        "woken_by",
+    )
 
     def __init__(
         self,
@@ -40,21 +49,13 @@ class LensCoro(StepCoro):
         name: str = "",
     ) -> None:
         super().__init__(coro, probe, number, name)
+        self.begun = False
         self.since = 0
         self.ready = 0
         self.woken_by: WokenBy = "callback"
         self.waker: int | None = None
         self.gave_way = False
         self.cut = False
-
-    def ask(self) -> None:
-        """Note that the loop is asked for the next step."""
-        self.ready = monotonic_ns()
-
-    @property
-    def begun(self) -> bool:
-        """Whether its first step has run."""
-        return self._said == "started"
 
     def send(self, value: object) -> object:
         """Run one step of the task."""
@@ -63,7 +64,7 @@ class LensCoro(StepCoro):
         before, outer = probe.task, probe.step
         probe.task, probe.step = self.number, self
         try:
-            if self._said == "started":
+            if self.begun:
                 self._resume(self.woken_by, self.waker)
             else:
                 self._begin()
@@ -90,7 +91,7 @@ class LensCoro(StepCoro):
         before, outer = probe.task, probe.step
         probe.task, probe.step = self.number, self
         try:
-            if self._said == "started":
+            if self.begun:
                 self._resume(*self._thrown(typ))
             else:
                 self._begin()
@@ -107,6 +108,7 @@ class LensCoro(StepCoro):
     def _begin(self) -> None:
         self.announce("")
         self._said = "started"
+        self.begun = True
         self.since = now = monotonic_ns()
         waited = now - self.ready if self.ready else 0
         self.note.two(TaskStarted, self.where, self.number, waited)
