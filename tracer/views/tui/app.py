@@ -20,6 +20,7 @@ from textual.widgets import Footer, Input
 
 from tracer.model.depth import Depth
 from tracer.model.filter import FilterError, parse_filter
+from tracer.model.findings import RULES, Severity
 from tracer.model.trace import Trace
 from tracer.views.explain import load
 from tracer.views.feed import Feed
@@ -225,7 +226,11 @@ class TraceApp(Asking):
             f" drop {server.dropped} ",
             "loud" if server.dropped else "muted",
         )
-        found = sum(self.trace.found.values())
+        found = sum(
+            count
+            for rule, count in self.trace.found.items()
+            if RULES[rule].severity is not Severity.INFO
+        )
         return (
             (f" ! {found} " if found else "", "warn"),
             (f" req {len(self.trace.requests)} ", "muted"),
