@@ -14,7 +14,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.middleware.sessions import SessionMiddleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import (
     FileResponse,
@@ -162,7 +162,7 @@ app = Starlette(
     middleware=[
         Middleware(GZipMiddleware, minimum_size=200),
         Middleware(CORSMiddleware, allow_origins=["http://page.example"]),
-        Middleware(SessionMiddleware, secret_key="not one"),  # noqa: S106
+        Middleware(TrustedHostMiddleware, allowed_hosts=["h", "*.example"]),
         Middleware(Guard),
         Middleware(BaseHTTPMiddleware, dispatch=timed),
     ],

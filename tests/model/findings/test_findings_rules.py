@@ -272,6 +272,45 @@ def test_under_another_server_the_apps_end_tells_that_nothing_came() -> None:
     assert foreign(send) == []
 
 
+def test_what_send_has_refused_is_told_once() -> None:
+    refused = "nothing more", "http.response.body"
+    assert rules(
+        head(1),
+        at(2, e.SendRejected, *refused),
+        at(3, e.ExceptionRaised, "RuntimeError", "no", "a:1"),
+        at(4, e.AppException, "RuntimeError", "no", "a:1", True),
+    ) == ["send-rejected", "app-exception"]
+
+
+def test_what_took_long_because_we_held_it_is_no_finding() -> None:
+    held = at(2, e.Held, "background.start", "hold")
+    assert not found(
+        at(1, e.BackgroundStart, "mail"), held, at(900, e.ResponseComplete, 2)
+    )
+    assert rules(
+        at(1, e.RunAsgiStart),
+        held,
+        at(3, e.ClientDisconnected),
+        at(900, e.RunAsgiEnd, "disconnected"),
+    ) == ["client-left"]
+
+
+def test_a_background_task_for_a_client_that_left_is_no_finding() -> None:
+    def left(*records: Record) -> list[str]:
+        return rules(
+            at(1, e.RunAsgiStart),
+            at(1, e.EndpointEnter, "f", "function", "async"),
+            at(2, e.EndpointExit, "f"),
+            at(3, e.ClientDisconnected),
+            *records,
+            at(900, e.RunAsgiEnd, "disconnected"),
+        )
+
+    dropped = at(800, e.SendDropped, "http.response.body")
+    assert left() == ["client-left"]
+    assert left(dropped) == ["client-left", "went-on-alone"]
+
+
 # Routing
 
 

@@ -8,9 +8,11 @@ from tracer.events import (
     ClientDisconnected,
     EndpointEnter,
     EndpointExit,
+    Held,
     ReceiveReturn,
     RunAsgiEnd,
     RunAsgiStart,
+    SendDropped,
     TaskCreated,
 )
 from tracer.events.log import Record
@@ -40,6 +42,9 @@ class _Way:
 
     Attributes:
         endpoint: Its endpoint, while that runs.
+        seen: Whether it has come to an endpoint.
+        dropped: The last that it sent to nobody.
+        held: Whether we held it: then its times are ours.
         left: When its client left.
         heard: The `http.disconnect` that came back to somebody below a
             BaseHTTPMiddleware.
@@ -48,6 +53,9 @@ class _Way:
     """
 
     endpoint: EndpointEnter | None = None
+    seen: bool = False
+    dropped: SendDropped | None = None
+    held: bool = False
     left: ClientDisconnected | None = None
     heard: ReceiveReturn | None = None
     asks: set[int | None] = field(default_factory=set)
@@ -76,6 +84,8 @@ class LeavingWatch(Watch):
             "client.disconnected": self._left,
             "task.created": self._asked,
             "receive.return": self._heard,
+            "send.dropped": self._dropped,
+            "held": self._held,
             "run_asgi.end": self._ended,
         }
 
@@ -90,7 +100,7 @@ class LeavingWatch(Watch):
         self, record: EndpointEnter, req: int | None
     ) -> Iterable[Finding]:
         if (way := self.ways.get(record.req or 0)) is not None:
-            way.endpoint = record
+            way.endpoint, way.seen = record, True
         return NOTHING
 
     def _exited(
@@ -131,13 +141,31 @@ class LeavingWatch(Watch):
             way.heard = record
         return NOTHING
 
+    def _dropped(
+        self, record: SendDropped, req: int | None
+    ) -> Iterable[Finding]:
+        if (way := self.ways.get(record.req or 0)) is not None:
+            way.dropped = record
+        return NOTHING
+
+    def _held(self, record: Held, req: int | None) -> Iterable[Finding]:
+        if (way := self.ways.get(record.req or 0)) is not None:
+            way.held = True
+        return NOTHING
+
     def _ended(self, record: RunAsgiEnd, req: int | None) -> Iterable[Finding]:
         way = self.ways.pop(record.req or 0, None)
-        return NOTHING if way is None else self._late(way, record, "")
+        if way is None:
+            return NOTHING
+        # After its endpoint only what it still sent was for nobody: it may
+        # have had background tasks.
+        last = way.dropped if way.seen else record
+        return NOTHING if last is None else self._late(way, last, "")
 
     def _late(self, way: _Way, record: Record, name: str) -> Iterable[Finding]:
         left = way.left
-        if left is None or way.told or record.t - left.t < LONG:
+        told = way.told or way.held
+        if left is None or told or record.t - left.t < LONG:
             return NOTHING
         way.told = True
         facts: Facts = {"name": name, "ns": record.t - left.t}

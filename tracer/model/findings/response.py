@@ -8,6 +8,7 @@ from tracer.events import (
     AppException,
     BackgroundStart,
     ExceptionRaised,
+    Held,
     ResponseComplete,
     ResponseStart,
     RunAsgiEnd,
@@ -41,6 +42,8 @@ class _Response:
         late: The last one that was raised after the head was fixed.
         whole: Whether the response was complete by then.
         background: A background task that began before its end.
+        rejected: What `send()` raised, if it did: that is told already.
+        held: Whether we held it: then its times are ours.
     """
 
     start: ResponseStart | None = None
@@ -50,6 +53,8 @@ class _Response:
     late: ExceptionRaised | None = None
     whole: bool = False
     background: BackgroundStart | None = None
+    rejected: str = ""
+    held: bool = False
 
 
 @dataclass(slots=True)
@@ -76,6 +81,7 @@ class ResponseWatch(Watch):
             "exception.raised": self._raised,
             "app.exception": self._failed,
             "background.start": self._background,
+            "held": self._held,
             "run_asgi.end": self._ended,
         }
 
@@ -99,6 +105,7 @@ class ResponseWatch(Watch):
         self, record: SendRejected, req: int | None
     ) -> Iterable[Finding]:
         response = self._of(record)
+        response.rejected = record.raises
         start = response.start
         if start is None or not breaks_length(record):
             return NOTHING
@@ -117,7 +124,7 @@ class ResponseWatch(Watch):
         response = self._of(record)
         response.complete = record
         began = response.background
-        if began is None or record.t - began.t < LONG:
+        if began is None or response.held or record.t - began.t < LONG:
             return NOTHING
         facts: Facts = {"name": began.name, "ns": record.t - began.t}
         return (finding(self.held, began, record, facts=facts),)
@@ -139,6 +146,8 @@ class ResponseWatch(Watch):
         start, late = response.start, response.late
         if start is None or not record.response_started:
             return NOTHING
+        if record.type == response.rejected:
+            return NOTHING
         if late is not None and late.type == record.type:
             proofs: tuple[Record, ...] = (start, late, record)
         elif not response.raised:  # an app whose inside isn't seen
@@ -159,6 +168,10 @@ class ResponseWatch(Watch):
         response = self._of(record)
         if response.complete is None and response.background is None:
             response.background = record
+        return NOTHING
+
+    def _held(self, record: Held, req: int | None) -> Iterable[Finding]:
+        self._of(record).held = True
         return NOTHING
 
     def _ended(self, record: RunAsgiEnd, req: int | None) -> Iterable[Finding]:
