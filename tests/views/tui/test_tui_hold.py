@@ -2,7 +2,14 @@
 
 import pytest
 from textual.widgets import Input
-from tui_kit import LAYERS, Maker, Stage, exchanges, play
+from tui_kit import (
+    LAYERS,
+    Maker,
+    Stage,
+    exchanges,
+    play,
+    same_as_golden,
+)
 
 from tracer.events import (
     BreakpointCleared,
@@ -486,6 +493,22 @@ def test_leaving_does_not_wait_for_the_held() -> None:
         await stage.after(0.1)
 
     assert play(scenario).app.return_value == 0
+
+
+def test_the_screen_while_somebody_is_held() -> None:
+    async def scenario(stage: Stage) -> None:
+        make = await held_at_the_start(stage)
+        await steps_on(stage, make)
+        make.who = {}
+        make(BreakpointSet, 1, "run_asgi.start path=/items/*")
+        going(make, 2, "/items/2")
+        make(Held, "run_asgi.start", "breakpoint", 1, TIMERS)
+        await hears(stage, make, 0.7)
+        await stage.press("B")
+        await stage.after(0.2)
+
+    stage = play(scenario)
+    same_as_golden("held-120x40.txt", stage.text)
 
 
 def test_held_in_a_small_terminal() -> None:

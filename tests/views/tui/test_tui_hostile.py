@@ -9,7 +9,15 @@ from msgspec import inspect, structs
 from rich.cells import cell_len
 from tui_kit import Maker, Stage, exchanges, play
 
-from tracer.events import KINDS, AppException, Event, RunAsgiEnd, Unknown
+from tracer.events import (
+    KINDS,
+    AppException,
+    BreakpointSet,
+    Event,
+    Held,
+    RunAsgiEnd,
+    Unknown,
+)
 from tracer.events.log import Record
 from tracer.model.stage import Part, rail_of
 from tracer.model.trace import Trace
@@ -35,7 +43,10 @@ def poisoned(event: Event, bad: str = BAD) -> Event:
         if isinstance(value, tuple) and value and isinstance(value[0], str):
             changes[each.name] = (bad,) * len(value)
         if isinstance(value, tuple) and value and isinstance(value[0], tuple):
-            changes[each.name] = ((bad,) * len(value[0]),) * len(value)
+            changes[each.name] = tuple(
+                tuple(bad if isinstance(one, str) else one for one in row)
+                for row in value
+            )
     return structs.replace(event, **changes)
 
 
@@ -45,6 +56,8 @@ def hostile() -> list[Record]:
     make.t = make.made[-1].t
     make.accept(2)
     make.ask(3, 2, "/")
+    make(BreakpointSet, 1, "endpoint.enter")
+    make(Held, "endpoint.enter", "breakpoint", 1, (("keep-alive", 5.0),))
     make(AppException, "E", "m", "a", False)
     make(RunAsgiEnd, "raised")
     fields = {"kind": BAD, "t": make.t + 1, "conn": 2, "req": 3, "what": BAD}
