@@ -4,10 +4,11 @@ Both are compared when the next stage is entered or one is left, by identity:
 to compare values would run the user's code. Only names and types are told.
 """
 
-import gc
 from contextvars import Context, ContextVar, copy_context
+from gc import get_referents as referents
+from itertools import islice
 from operator import is_
-from typing import Any
+from typing import Any, ClassVar
 
 from tracer.capture.probe import CURRENT, Note
 from tracer.events import ContextChanged, ScopeChanged
@@ -23,6 +24,9 @@ Here = object
 context of its own."""
 
 _GONE = object()
+
+CAREFUL = 50
+"""Requests that are looked through at each stage."""
 
 
 class Known:
@@ -61,49 +65,76 @@ class Looks:
 
     It refers to them, and they to the request's note: so it forgets all when
     the outermost stage is left.
+
+    A new key is noticed by the length of the scope. That under an old key
+    stands another object takes a walk through the scope: at each stage of
+    the first requests and of those after one in which it happened; else at
+    the router, and then it may have been any of the stages before it.
+
+    Attributes:
+        stages: Names of those that were entered and not left; None after
+            the last.
+        scope: That of the last look.
+        size: How many keys it had.
+        hamt: What a context keeps its variables in. It is never changed, so
+            two contexts with the same one are equal.
     """
 
-    __slots__ = ("_before", "_hamt", "_known", "_scope", "_stages")
+    __slots__ = (
+        "_before",
+        "_known",
+        "_sure",
+        "hamt",
+        "scope",
+        "size",
+        "stages",
+    )
+
+    walks: ClassVar[int] = CAREFUL
+    """How many more requests are looked through at each stage."""
 
     def __init__(self) -> None:
-        self._stages: list[str] | None = []
-        self._scope: Any = None
+        self.stages: list[str] | None = []
+        self._sure = 0
+        self.scope: Any = None
+        self.size = 0
         self._before: dict[Any, Any] = {}
-        self._hamt: object = None
+        self.hamt: object = None
         self._known: dict[ContextVar[Any], Known] = {}
 
-    def enter(self, note: Note, name: str, scope: Any = None) -> None:
+    def enter(
+        self, note: Note, name: str, scope: Any = None, walk: bool = False
+    ) -> None:
         """Compare, and say what the stage around has changed.
 
         Args:
             note: The request's.
             name: Of the stage that is entered.
             scope: What it is called with, where that is a scope.
+            walk: Whether to look at each value in the scope anyhow.
         """
-        stages = self._stages
-        if stages is None:
-            return
+        stages = self.stages
         if not stages:
-            self._begin(note, scope)
-        else:
-            (hamt,) = gc.get_referents(copy_context())
-            if hamt is not self._hamt:
-                self._context(note, stages[-1])
-            if type(scope) is dict and not (
-                scope is self._scope
-                and len(scope) == len(self._before)
-                and all(map(is_, scope.values(), self._before.values()))
-            ):
-                self._changed(note, stages[-1], scope)
+            if stages is not None:
+                self._begin(note, scope)
+                stages.append(name)
+            return
+        if referents(copy_context())[0] is not self.hamt:
+            self._context(note, stages[-1])
+        if scope is not None:
+            walk = walk or Looks.walks > 0 or scope is not self.scope
+            if not walk and len(scope) > self.size:
+                self._grown(note, scope)
+            if walk or len(scope) != self.size:
+                self._walk(note, scope)
         stages.append(name)
 
     def leave(self, note: Note, name: str) -> None:
         """Compare the contexts as a stage is left; forget with the last."""
-        stages = self._stages
+        stages = self.stages
         if not stages:
             return
-        (hamt,) = gc.get_referents(copy_context())
-        if hamt is not self._hamt:
+        if referents(copy_context())[0] is not self.hamt:
             self._context(note, name)
         # A task that goes on may leave its stage after the one around it.
         if stages[-1] == name:
@@ -111,36 +142,66 @@ class Looks:
         elif name in stages:
             stages.remove(name)
         if not stages:
-            self._stages = self._scope = self._hamt = None
+            self.stages = self.scope = self.hamt = None
             self._before, self._known = {}, {}
 
     def _begin(self, note: Note, scope: Any) -> None:
+        if Looks.walks:
+            Looks.walks -= 1
         if type(scope) is dict:
-            self._scope, self._before = scope, scope.copy()
+            self.scope, self._before = scope, scope.copy()
+            self.size = len(scope)
         context = copy_context()
-        (self._hamt,) = gc.get_referents(context)
+        self.hamt = referents(context)[0]
         here = _here(note)
         self._known = {
             variable: Known(value, here)
             for variable, value in _told(context).items()
         }
 
-    def _changed(self, note: Note, by: str, scope: Any) -> None:
-        before, first = self._before, self._scope is None
+    def _grown(self, note: Note, scope: Any) -> None:
+        """Say which keys a stage has put in; they stand at the end."""
+        before = self._before
+        names = tuple(islice(scope, len(before), None))
+        for key in names:
+            if type(key) is not str or key in before:
+                return  # others were taken out: see `_walk`
+            before[key] = scope[key]
+        self.size = len(before)
+        by = self.stages[-1] if self.stages else ""
+        note.three(ScopeChanged, None, by, names, False)
+
+    def _walk(self, note: Note, scope: Any) -> None:
+        """Say which keys a stage has put in, or filled anew."""
+        before, stages = self._before, self.stages or [""]
+        first, copied = self.scope is None, scope is not self.scope
+        sure, self._sure = self._sure, len(stages)
+        if (
+            not copied
+            and len(scope) == self.size
+            and all(map(is_, scope.values(), before.values()))
+        ) or type(scope) is not dict:
+            return
+        by = stages[-1]
         names = tuple(
-            key if type(key) is str else type(key).__name__
+            key
             for key, value in scope.items()
             if key not in before or before[key] is not value
         )
-        copied = scope is not self._scope
-        self._scope, self._before = scope, scope.copy()
+        if not before.keys().isdisjoint(names):
+            # Nobody has looked since the stage that we are sure of.
+            by = " or ".join(stages[sure:]) or by
+            Looks.walks = CAREFUL
+        self.scope, self._before = scope, scope.copy()
+        self.size = len(scope)
         if not first and (names or copied):
-            note(ScopeChanged, None, by, names, copied)
+            names = tuple(map(_word, names))
+            note.three(ScopeChanged, None, by, names, copied)
 
     def _context(self, note: Note, by: str) -> None:
         """Tell what a context has that is new, and what it lacks."""
         context = copy_context()
-        (self._hamt,) = gc.get_referents(context)
+        self.hamt = referents(context)[0]
         found, here = _told(context), _here(note)
         # Sorted, since a context has no order.
         names = sorted(
@@ -195,6 +256,11 @@ def _told(context: Context) -> dict[ContextVar[Any], Any]:
 
 def _named(variable: ContextVar[Any], value: object) -> str:
     return f"{variable.name}: {type(value).__qualname__}"
+
+
+def _word(key: object) -> str:
+    # A key that is none of ASGI's: to make text of it may be the user's code.
+    return key if type(key) is str else type(key).__name__
 
 
 def _among(value: object, others: list[object]) -> bool:

@@ -129,7 +129,8 @@ class RouterStage(Stage):
         if scope["type"] != "lifespan":
             path = _hidden(get_route_path(scope))
         routes = attributes(router).get("routes", ())
-        entering(note, type(router).__name__, scope)
+        if trail.looks is not None:
+            trail.looks.enter(note, type(router).__name__, scope, walk=True)
         note.three(RouterEnter, self.where, scope["type"], path, len(routes))
         return router
 
