@@ -1,10 +1,13 @@
 """Keys become commands; who is held, the picture says when events say so."""
 
+from dataclasses import dataclass, field
+
 import pytest
 from textual.widgets import Input
 from tui_kit import (
     LAYERS,
     Maker,
+    MemoryFeed,
     Stage,
     exchanges,
     play,
@@ -32,7 +35,9 @@ from tracer.events.commands import (
 )
 from tracer.events.log import Record
 from tracer.events.terms import Term
-from tracer.views.tui.player import Edge
+from tracer.model.trace import Trace
+from tracer.views.tui.hand import ENDED, NOBODY, NOT_LIVE, Hand
+from tracer.views.tui.player import Edge, Player
 
 SECOND = 1_000_000_000
 TIMERS = (("keep-alive", 5.0), ("asyncio.timeout", 1.5))
@@ -318,36 +323,6 @@ def test_the_whole_loop_is_held_only_when_it_was_asked_for_twice() -> None:
     play(scenario, exchanges(1))
 
 
-def test_a_recording_can_not_be_held_and_says_so() -> None:
-    async def scenario(stage: Stage) -> None:
-        for count, key in enumerate("hscCH", 1):
-            await stage.press(key)
-            sentence = "Only a running server can be held"
-            assert said(stage).count(sentence) == count
-        assert stage.feed.told == []
-
-    play(scenario, exchanges(1), live=False)
-
-
-def test_nobody_can_be_held_by_a_server_that_has_ended() -> None:
-    async def scenario(stage: Stage) -> None:
-        stage.feed.ended = True
-        await stage.press("h", "s")
-        assert "The server has ended" in said(stage)
-        assert stage.feed.told == []
-
-    play(scenario, exchanges(1))
-
-
-def test_nobody_is_held_and_s_says_how_to_hold() -> None:
-    async def scenario(stage: Stage) -> None:
-        await stage.press("s", "C")
-        assert said(stage).count("Nobody is held. h holds") == 2
-        assert stage.feed.told == []
-
-    play(scenario, exchanges(1))
-
-
 def test_bytes_of_a_connection_are_held_and_let_go_by_its_number() -> None:
     async def scenario(stage: Stage) -> None:
         await stage.app.run_action("hold_bytes")
@@ -378,6 +353,94 @@ def test_a_recording_tells_at_the_playhead_for_how_long_one_was_held() -> None:
     play(scenario, make.taken(), live=False)
 
 
+# The hand alone: what is asked for, and what is said
+
+
+@dataclass
+class Grip:
+    """A hand without a screen."""
+
+    feed: MemoryFeed
+    trace: Trace = field(default_factory=Trace)
+    said: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        player = Player(self.trace, live=self.feed.live)
+        self.hand = Hand(self.feed, self.trace, player, self.said.append)
+        records = self.feed.take()
+        self.trace.feed(records)
+        self.hand.hear(records)
+        player.advance(0)
+
+    def try_all(self) -> None:
+        """Ask for everything that is asked for by a key."""
+        hand = self.hand
+        for ask in (hand.hold, hand.step, hand.go, hand.go_all):
+            ask()
+        hand.hold_loop(0.0)
+        assert hand.set_break("send.call") is None
+
+
+def test_a_recording_can_not_be_held_and_says_so() -> None:
+    grip = Grip(MemoryFeed(exchanges(1), live=False))
+    grip.try_all()
+    assert grip.feed.told == []
+    assert grip.said == [NOT_LIVE] * 6
+
+
+def test_nobody_can_be_held_by_a_server_that_has_ended() -> None:
+    grip = Grip(MemoryFeed(exchanges(1)))
+    grip.feed.ended = True
+    grip.try_all()
+    assert grip.feed.told == []
+    assert grip.said == [ENDED] * 6
+
+
+def test_nobody_is_held_and_s_says_how_to_hold() -> None:
+    grip = Grip(MemoryFeed(exchanges(1)))
+    grip.hand.step()
+    grip.hand.go()
+    grip.hand.go_all()
+    assert grip.feed.told == []
+    assert grip.said == [NOBODY] * 3
+
+
+def test_one_who_is_held_is_not_held_again() -> None:
+    make = started()
+    going(make)
+    make(Held, "run_asgi.start", "hold")
+    grip = Grip(MemoryFeed(make.taken()))
+    grip.hand.hold()
+    assert grip.feed.told == []
+    assert grip.said == ["#1 is held: s steps it, c lets it go on."]
+
+
+def test_numbers_of_breakpoints_are_never_used_twice() -> None:
+    make = started()
+    make(BreakpointSet, 4, "endpoint.enter")  # by --break
+    make(BreakpointSet, 5, "send.call")
+    make(BreakpointCleared, 5)
+    grip = Grip(MemoryFeed(make.taken()))
+    for text in ("send.call", "app.exit"):
+        assert grip.hand.set_break(text) is None
+    told = [each for each in grip.feed.told if isinstance(each, Break)]
+    assert [each.id for each in told] == [6, 7]
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("route.match", "the nearest stage that can is route.handle"),
+        ("", "a breakpoint begins with the kind of event to hold at"),
+        ("send.call color=red", "no breakpoint key 'color'"),
+    ],
+)
+def test_a_breakpoint_that_makes_no_sense_says_why(text: str, why: str) -> None:
+    grip = Grip(MemoryFeed(exchanges(1)))
+    assert why in str(grip.hand.set_break(text))
+    assert grip.feed.told == []
+
+
 # Breakpoints
 
 
@@ -387,7 +450,8 @@ def test_a_breakpoint_is_written_and_listed_when_it_is_set() -> None:
         await stage.after()
         assert "No breakpoint is set" in stage.text
         text = "route.handle path=/items/*"
-        await stage.press("a", *text, "enter")
+        stage.app.board.breaks.input.value = text
+        await stage.press("a", "enter")
         terms = (Term("kind", ("route.handle",)), Term("path", ("/items/*",)))
         assert stage.feed.told == [Break(1, text, terms)]
         assert "No breakpoint is set" in stage.text  # until the server says it
@@ -410,21 +474,10 @@ def test_a_breakpoint_is_written_and_listed_when_it_is_set() -> None:
     play(scenario, exchanges(1))
 
 
-def test_numbers_of_breakpoints_are_never_used_twice() -> None:
-    async def scenario(stage: Stage) -> None:
-        make = Maker(t=SECOND)
-        make(BreakpointSet, 4, "endpoint.enter")  # by --break
-        await hears(stage, make)
-        stage.app.set_break("send.call")
-        stage.app.set_break("app.exit")
-        assert [each.id for each in breaks(stage)] == [5, 6]
-
-    play(scenario, exchanges(1))
-
-
 def test_a_breakpoint_where_nobody_can_stand_says_where_one_can() -> None:
     async def scenario(stage: Stage) -> None:
-        await stage.press("B", "a", *"route.match", "enter")
+        stage.app.board.breaks.input.value = "route.match"
+        await stage.press("B", "a", "enter")
         assert "the nearest stage that can is route.handle" in said(stage)
         assert stage.feed.told == []
         assert stage.app.board.breaks.input.has_focus
@@ -476,9 +529,9 @@ def test_enter_shows_the_request_that_a_breakpoint_holds() -> None:
 
 def test_letters_in_a_field_are_letters() -> None:
     async def scenario(stage: Stage) -> None:
-        await stage.press("B", "a", *"hscCHtrB!")
+        await stage.press("B", "a", *"hCt!")
         assert isinstance(stage.app.focused, Input)
-        assert stage.app.board.breaks.input.value == "hscCHtrB!"
+        assert stage.app.board.breaks.input.value == "hCt!"
         assert stage.feed.told == []
 
     play(scenario, exchanges(1))

@@ -6,7 +6,7 @@ only that one was asked for is known here.
 
 from collections.abc import Callable, Iterable
 
-from tracer.events import Held
+from tracer.events import BreakpointSet, Held
 from tracer.events.breaks import parse_break
 from tracer.events.commands import (
     Break,
@@ -153,10 +153,8 @@ class Hand:
             terms = parse_break(text)
         except FilterError as error:
             return str(error)
-        known = (each.id for each in self._trace.holds.breakpoints)
-        number = max((self._numbered, *known)) + 1
-        if self._tell(Break(number, text, terms)):
-            self._numbered = number
+        if self._tell(Break(self._numbered + 1, text, terms)):
+            self._numbered += 1
         return None
 
     def clear_break(self, number: int) -> None:
@@ -168,8 +166,13 @@ class Hand:
     def hear(self, records: Iterable[Record]) -> None:
         """Show those who were held just now, if their user wants to look."""
         for record in records:
-            if isinstance(record, Held) and record.req is not None:
-                self._show(record, record.req)
+            match record:
+                case Held(req=int(req)):
+                    self._show(record, req)
+                case BreakpointSet():
+                    self._numbered = max(self._numbered, record.id)
+                case _:
+                    pass
 
     def _show(self, held: Held, req: int) -> None:
         if not self._feed.live or self._trace.holds.of(req) is None:
