@@ -91,6 +91,7 @@ def main() -> None:
     app = runpy.run_path(str(DEMO / "app.py"))["app"]
     events: list[Event] = []
     probe = Probe(events.append)
+    probe.lens = "on"
     app = watch(app, probe)
     config = Config(
         app, app_name="app:app", port=0, note=Note(probe), timeout_keep_alive=1

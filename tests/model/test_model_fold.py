@@ -170,18 +170,20 @@ def test_a_real_request_has_all_that_is_its_own_and_its_real_rail() -> None:
     trace = Trace()
     trace.feed(records)
     story = kinds(trace, 3)
-    assert story[:6] == [
+    assert story[:7] == [
         "accept",
         "protocol.created",
         "connection_made",
+        "selector.register",
         "data_received",
         "h11.event",
         "bytes",
     ]
-    assert story[-4:] == [
+    assert story[-5:] == [
         "keepalive.fired",
         "h11.send",
         "transport.close",
+        "selector.unregister",
         "connection_lost",
     ]
     assert story.count("task.created") == story.count("task.done") > 1

@@ -72,6 +72,8 @@ PLAIN = str.maketrans(
         "»": ">",
         "…": "~",
         "—": "-",
+        "×": "x",
+        "µ": "u",
     }
 )
 """For terminals that have no other characters than their locale's few."""
