@@ -162,6 +162,7 @@ CASES: dict[str, Case] = {
             "requests": 2,
             "who": "#2, #3",
             "tick": 303 * MS,
+            "many": False,
             "held_gil": False,
             "over": True,
         },

@@ -80,7 +80,7 @@ def test_two_blocks_one_after_the_other_are_two() -> None:
     "other",
     [
         about(402, e.TaskResumed, 9, "timer", None, 2 * MS, turn=3, req=3),
-        about(402, e.TaskResumed, 9, "timer", None, 0, turn=3, req=3),
+        about(402, e.TaskResumed, 9, "task", None, 0, turn=3, req=3),
         scope(402, turn=3, req=3, conn=3),
     ],
 )
@@ -98,6 +98,30 @@ def test_where_turns_are_not_counted_time_tells_that_a_block_is_past() -> None:
     blocked = about(400, *BLOCKED, True)
     assert rules(blocked, tick(800)) == []
     assert rules(blocked, tick(800), tick(901)) == ["loop-blocked"]
+
+
+def test_who_slept_or_had_sent_more_while_the_loop_was_held_has_waited() -> (
+    None
+):
+    (one,) = found(
+        scope(10, turn=1, req=5, conn=5),
+        scope(11, turn=1, req=6, conn=6),
+        at(12, e.RunAsgiEnd, "complete", req=6, conn=6),
+        about(400, *BLOCKED, True, turn=2),
+        select(400, 3, ("connection", 8, 5), ("connection", 9, 6)),
+        about(401, e.TaskResumed, 9, "timer", None, 0, turn=4, req=7),
+        about(402, e.TaskResumed, 9, "task", None, 0, turn=4, req=8),
+        about(403, e.TaskResumed, 9, "timer", None, 0, turn=5, req=9),
+        select(404, 20),
+    )
+    assert one.facts["who"] == "#5, #7"
+
+
+def test_many_short_steps_are_no_single_culprit() -> None:
+    seen = about(400, *BLOCKED, False, turn=2, ran=5 * MS)
+    over = about(401, *BLOCKED, True, turn=2)
+    (one,) = found(seen, over, select(402, 20))
+    assert one.facts["many"] is True
 
 
 # Threads and tasks

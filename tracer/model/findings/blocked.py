@@ -12,6 +12,7 @@ from tracer.events import (
     Accept,
     LoopBlocked,
     LoopSelect,
+    RunAsgiEnd,
     ScopeBuilt,
     TaskResumed,
     TaskStarted,
@@ -25,7 +26,14 @@ from tracer.model.findings.finding import (
     Severity,
     finding,
 )
-from tracer.model.findings.watch import MS, NOTHING, Sees, Watch, named
+from tracer.model.findings.watch import (
+    MS,
+    NOTHING,
+    Memory,
+    Sees,
+    Watch,
+    named,
+)
 
 TURNS = 5
 """Turns in which those who waited come to be known: one to accept, one to
@@ -43,6 +51,9 @@ Source: uvicorn, `Server.main_loop`
 LATE = 50 * MS
 """A tick that is so late has waited."""
 
+LATE_WORD = frozenset({"timer", "thread"})
+"""Who wakes a task by a word to the loop, which hears it between turns."""
+
 OPEN = 20
 """Blocks that may wait to be judged at a time."""
 
@@ -58,6 +69,8 @@ class _Block:
         conns: Connections that had sent bytes, or had come, by its end.
         read: Whether the first `select` after it was seen.
         tick: Nanoseconds that the server's tick was late.
+        many: Whether the culprit is one of many short steps that have filled
+            the turn together.
     """
 
     record: LoopBlocked
@@ -66,6 +79,7 @@ class _Block:
     conns: set[int] = field(default_factory=set)
     read: bool = False
     tick: int = 0
+    many: bool = False
 
     @property
     def end(self) -> int:
@@ -90,6 +104,8 @@ class BlockedWatch(Watch):
 
     open: list[_Block] = field(default_factory=list)
     ticked: int | None = None
+    running: Memory[int, int] = field(default_factory=Memory)
+    """By connection, its request."""
 
     def sees(self) -> Mapping[str, Sees]:
         return {
@@ -97,6 +113,7 @@ class BlockedWatch(Watch):
             "loop.select": self._selected,
             "accept": self._accepted,
             "scope.built": self._came,
+            "run_asgi.end": self._went,
             "task.started": self._ran,
             "task.resumed": self._ran,
             "tick": self._ticked,
@@ -112,7 +129,9 @@ class BlockedWatch(Watch):
                 last.record, last.over = record, record.over
                 return found
             last.over = True  # its end was lost
-        self.open.append(_Block(record, record.over))
+        # `ran` is of the moment in which it was first seen, and so is `ns`.
+        many = record.ran is not None and record.ran < record.ns // 2
+        self.open.append(_Block(record, record.over, many=many))
         if len(self.open) > OPEN:
             found = [*found, self._judge(self.open.pop(0))]
         return found
@@ -125,7 +144,11 @@ class BlockedWatch(Watch):
         for block in self.open:
             if block.over and not block.read:
                 block.read = True
-                block.conns |= {n for _, _, n in record.ready if n is not None}
+                ready = {n for _, _, n in record.ready if n is not None}
+                block.conns |= ready
+                block.waited |= {
+                    self.running[conn] for conn in ready & self.running.keys()
+                }
         return self._settle(record)
 
     def _accepted(self, record: Accept, req: int | None) -> Iterable[Finding]:
@@ -137,21 +160,28 @@ class BlockedWatch(Watch):
         return NOTHING
 
     def _came(self, record: ScopeBuilt, req: int | None) -> Iterable[Finding]:
+        if record.req is None or record.conn is None:
+            return NOTHING
+        self.running.keep(record.conn, record.req)
         for block in self.open:
-            if record.req is not None and record.conn in block.conns:
+            if record.conn in block.conns:
                 block.waited.add(record.req)
+        return NOTHING
+
+    def _went(self, record: RunAsgiEnd, req: int | None) -> Iterable[Finding]:
+        if self.running.get(record.conn or 0) == record.req:
+            self.running.pop(record.conn or 0, None)
         return NOTHING
 
     def _ran(
         self, record: TaskStarted | TaskResumed, req: int | None
     ) -> Iterable[Finding]:
-        if not self.open or record.ready < MS:
+        if not self.open:
             return NOTHING
         whose = record.req if req is None else req
         if whose is not None:
             for block in self.open:
-                # It could have run before the end, and ran after it.
-                if record.t - record.ready < block.end <= record.t:
+                if _has_waited(block, record):
                     block.waited.add(whose)
         return NOTHING
 
@@ -186,10 +216,21 @@ class BlockedWatch(Watch):
             "requests": len(waited),
             "who": named(f"#{each}" for each in waited),
             "tick": block.tick,
+            "many": block.many,
             "held_gil": record.held_gil,
             "over": record.over,
         }
         return finding(self.blocked, record, facts=facts)
+
+
+def _has_waited(block: _Block, record: TaskStarted | TaskResumed) -> bool:
+    if record.ready >= MS:
+        # It could have run before the end, and ran after it.
+        return record.t - record.ready < block.end <= record.t
+    # Its timer came due meanwhile, or its thread was done: that is noticed in
+    # the first turn after it, and the task runs in the one after that.
+    due = isinstance(record, TaskResumed) and record.woken_by in LATE_WORD
+    return due and block.over and _turns(block, record) in {1, 2}
 
 
 def _turns(block: _Block, record: Record) -> int | None:
