@@ -28,7 +28,8 @@ from tracer.events import (
     Tick,
 )
 from tracer.events.log import Record
-from tracer.model.lanes import Lane, Lanes, Segment, State, tasks
+from tracer.model.lanes import Lane, Lanes, State, tasks
+from tracer.model.lanes import lane as lane_module
 
 MS = 1_000_000
 
@@ -503,14 +504,35 @@ def test_old_lanes_are_let_go_and_a_look_opens_few_drawers(
     ]  # fmt: skip
 
 
-def test_a_lane_without_end_keeps_its_newest_segments() -> None:
+def test_a_lane_without_end_keeps_its_newest_segments(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lane_module, "KEEP", 200)
     lanes = Lanes()
     lanes.take(said(0, TaskStarted, 1))
     for t in range(1, 5_000, 2):
         lanes.take(said(t, TaskSuspended, 1, "sleep"))
         lanes.take(said(t + 1, TaskResumed, 1, "timer"))
     lane = lanes.tasks.known[1]
-    assert len(lane.segments) <= 2_000
-    assert len(lane.segments) + lane.forgot == 5_001
+    assert len(lane.segments) == lanes.tasks.size <= 200
+    oldest = lane.segments[0]
+    assert (oldest.start, oldest.state) == (0, State.UNSEEN)
+    assert oldest.end == lane.segments[1].start > 4_000
     assert lane.now.start == 5_000
-    assert isinstance(lane.at(4_999), Segment)
+    hold_true(lanes)
+
+
+def test_of_many_that_live_each_keeps_its_newer_half(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tasks, "SEGMENTS", 1_000)
+    lanes = Lanes()
+    t = 0
+    for _ in range(40):
+        for task in range(1, 21):
+            t += 2
+            lanes.take(said(t, TaskResumed, task, "timer"))
+            lanes.take(said(t + 1, TaskSuspended, task, "sleep"))
+    kept = sum(len(each.segments) for each in lanes.tasks.known.values())
+    assert kept == lanes.tasks.size <= 1_000
+    hold_true(lanes)

@@ -6,7 +6,7 @@ from enum import Enum
 
 import msgspec
 
-KEEP = 2_000
+KEEP = 20_000
 """Segments that one lane keeps; the oldest half goes when there are more."""
 
 
@@ -16,7 +16,7 @@ class State(Enum):
     RUNS: its step ran. READY: it could have run, and others did. WAITS: it
     was suspended. HELD: suspended too, by its user who wants to look. IDLE:
     of the loop and of threads, nobody needed them. UNSEEN: it was alive, and
-    its steps were not told.
+    its steps were not told, or are no longer kept.
     """
 
     RUNS = "runs"
@@ -80,8 +80,6 @@ class Lane:
         ended: When it ended.
         outcome: `returned`, `raised` or `cancelled`, once it has ended.
         error: Type of what it raised.
-        forgot: How many segments were let go; the lane then begins later
-            than it was born.
     """
 
     id: int
@@ -94,7 +92,6 @@ class Lane:
     ended: int | None = None
     outcome: str = ""
     error: str = ""
-    forgot: int = 0
 
     @property
     def now(self) -> Segment:
@@ -116,12 +113,21 @@ class Lane:
                 segments[-1] = segment
                 return 0
         segments.append(segment)
-        if len(segments) <= KEEP:
-            return 1
-        gone = KEEP // 2
-        del segments[:gone]
-        self.forgot += gone
-        return 1 - gone
+        return 1 if len(segments) <= KEEP else 1 - self.forget()
+
+    def forget(self) -> int:
+        """Let the older half go: of it is known only that it was.
+
+        Returns:
+            How many segments went.
+        """
+        half = len(self.segments) // 2
+        if half < 2:  # noqa: PLR2004  # nothing would be won
+            return 0
+        until = self.segments[half].start
+        old = Segment(self.born, until, State.UNSEEN, self.id)
+        self.segments[:half] = [old]
+        return half - 1
 
     def end(self, t: int) -> int:
         """Let the life end; give when it really did, never too early."""
@@ -163,5 +169,4 @@ class Lane:
             self.ended,
             self.outcome,
             self.error,
-            self.forgot,
         )

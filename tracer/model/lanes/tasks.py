@@ -101,6 +101,7 @@ class Tasks:
     stepped: bool = False
     size: int = 0
     _ended: Ended = field(default_factory=Ended)
+    _most: int = 0
     _running: list[Lane] = field(default_factory=list)
     # The lanes in a step: more than one within an eager task's first step.
 
@@ -147,7 +148,7 @@ class Tasks:
             self._turn(lane, segment)
         if lit and self._running:  # an eager task gives the loop back
             self._light(self._running.pop(), record.t, record)
-        if self.size > SEGMENTS:
+        if self.size > max(SEGMENTS, self._most):
             self._forget()
 
     def gated(self, record: Held | Released) -> None:
@@ -262,7 +263,10 @@ class Tasks:
         while self.size > SEGMENTS * 3 // 4:
             gone = self._ended.forget()
             if not gone:
-                return  # those alive keep what they have, each not too much
+                # So many are alive: each keeps its newer half.
+                self.size -= sum(map(Lane.forget, self.alive.values()))
+                self._most = self.size * 2
+                return
             for lane in gone:
                 self.size -= len(lane.segments)
                 if self.known.get(lane.id) is lane:
@@ -282,5 +286,6 @@ class Tasks:
             self.stepped,
             self.size,
             self._ended.copy(),
+            self._most,
             [alive[lane.id] for lane in self._running],
         )

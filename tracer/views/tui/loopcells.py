@@ -131,8 +131,15 @@ def _owners(
 
 
 def _wins(new: Segment, part: float, old: tuple[Segment, float]) -> bool:
-    runs = new.state is State.RUNS, old[0].state is State.RUNS
-    return part > old[1] if runs[0] == runs[1] else runs[0]
+    ranks = _rank(new), _rank(old[0])
+    return part > old[1] if ranks[0] == ranks[1] else ranks[0] > ranks[1]
+
+
+def _rank(segment: Segment) -> int:
+    """A task's step before plain callbacks, and both before all waiting."""
+    if segment.state is not State.RUNS:
+        return 0
+    return 1 if segment.task is None else 2
 
 
 def lane_cells(

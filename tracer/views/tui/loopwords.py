@@ -156,7 +156,7 @@ def _doing(row: Row, now: Segment, moment: Moment) -> str:
         case State.IDLE:
             return "has nothing to do"
         case State.UNSEEN:
-            return "is alive; its steps are not told in this trace"
+            return "is alive; its steps are not told, or no longer kept"
 
 
 def _waker(segment: Segment) -> str:
