@@ -168,6 +168,23 @@ def test_callbacks_without_a_word_belong_to_who_runs_next() -> None:
     ]
 
 
+def test_a_task_of_nobodys_is_told_from_its_making_on() -> None:
+    records = [
+        *ticks(0, 0, 1),
+        at(10, 1, LoopSelect, 0, (("listener", 5, None),), 0.1),
+        at(10, 1, TaskCreated, 9, "t", "accept2"),
+        at(11, 2, LoopSelect, 0, (), 0.0),
+        at(11, 2, TaskStarted, 9, task=9),
+        at(12, 2, TaskSuspended, 9, "future", task=9),
+        at(13, 3, LoopSelect, 0, (), 0.0),
+    ]
+
+    assert kinds(told(records), "srv ")[-5:] == [
+        *("task.created", "loop.select", "task.started", "task.suspended"),
+        "loop.select",
+    ]
+
+
 def test_kinds_that_are_asked_for_are_all_there() -> None:
     lines = told(ticks(0, 1, 5), chosen="kind=loop.select,tick")
 

@@ -123,8 +123,8 @@ class Turns:
                 yield from self._waited()
                 self.busy.discard((first.turn or 0) - 1)
                 self.heads.append(first)
-            elif self.heads and req is None and _is_plumbing(first):
-                self.own.append(first)
+            elif self.heads and req is None and all(map(_is_plumbing, records)):
+                self.own += records
                 if len(self.own) > MOST:
                     yield from self._nobodys()
             elif first.thread == "loop":
