@@ -26,9 +26,10 @@ WaitsFor = Literal[
     "future",
 ]
 """What a suspended task can wait for. `free thread`: all of the pool's are
-taken; `client to read`: the write buffer is full; `gave way`: for nothing, it
-runs again in the next turn; `held`: a hold or a breakpoint of ours;
-`future`: something that no rule of ours knows."""
+taken; `request body`: in `receive`, and so also for the client to leave once
+the body is there; `client to read`: the write buffer is full; `gave way`: for
+nothing, it runs again in the next turn; `held`: a hold or a breakpoint of
+ours; `future`: something that no rule of ours knows."""
 
 WokenBy = Literal[
     "task", "timer", "socket", "thread", "signal", "cancel", "turn", "callback"
@@ -41,7 +42,8 @@ class TaskCreated(LoopEvent, tag="task.created", frozen=True, gc=False):
     """`create_task` scheduled a coroutine; none of it has run.
 
     Its first step comes in a later turn of the loop. `id` is the new task's
-    number, `parent` the task that made it (None: a plain callback did).
+    number, `parent` the task that made it (None: a plain callback did). A task
+    made by `asyncio.Task(...)` goes past the loop, and is not seen.
 
     Source: asyncio, `loop.create_task`
     """
@@ -172,10 +174,16 @@ class ThreadEnd(LoopEvent, tag="thread.end", frozen=True, gc=False):
 class Line(LoopEvent, tag="line", frozen=True, gc=False):
     """A line of the app's own code is about to run; only with `--lines`.
 
+    Of endpoints, middleware, handlers and dependencies, with the functions
+    that are made within them.
+
     Source: Python, `sys.monitoring` LINE; on 3.11 `sys.settrace`
     """
 
     line: int
+    muted: bool = False
+    """It has said a thousand lines in this request, this is the last one;
+    the function itself goes on."""
 
 
 class ContextChanged(LoopEvent, tag="context.changed", frozen=True, gc=False):

@@ -48,10 +48,9 @@ class Link:
         rule: What it means when it waits, or None.
         by: Its name, as `TaskSuspended.by` has it.
         owner: `app`, `server`, or whose else it is.
-        where: Its place.
     """
 
-    __slots__ = ("_lines", "_told", "by", "code", "owner", "rule", "where")
+    __slots__ = ("_lines", "_told", "by", "code", "owner", "rule")
 
     def __init__(self, code: CodeType, module: str) -> None:
         self.code = code
@@ -60,7 +59,6 @@ class Link:
         served = "/capture/server/" in code.co_filename
         owner = owner_of(code)
         self.owner = "server" if owner == "ours" and served else owner
-        self.where = place(code)
         self._lines: dict[int, int] = {}
         self._told: dict[int | None, str] = {}
 
@@ -107,7 +105,8 @@ def awaits(coro: object) -> Chain:
             found.append(thing)
             thing = thing.ag_await
         elif kind.__name__ in _HIDDEN:
-            thing = next(iter(gc.get_referents(thing)), None)
+            inside = gc.get_referents(thing)
+            thing = next((x for x in inside if not isinstance(x, type)), None)
         else:
             break
     return found
@@ -122,7 +121,7 @@ _HIDDEN = frozenset(
     }
 )
 """Types of Python's own that don't tell what they stand around; it is the
-first thing that they refer to."""
+first thing that they refer to, but for their type."""
 
 
 def _frame(thing: Any) -> FrameType | None:  # noqa: ANN401  # see Chain
@@ -183,7 +182,8 @@ def stop_of(
     if spot is None:
         return wait, None, None
     link = _link(spot)
-    return wait, link.where, link.line(_frame(spot))
+    # Asked for here: each place that was asked for stands in the trace.
+    return wait, place(link.code), link.line(_frame(spot))
 
 
 def _named(chain: Chain) -> tuple[WaitsFor | None, str]:

@@ -5,6 +5,7 @@ waits for. The chain of awaits inside it is read then, and not touched.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Coroutine
 from time import monotonic_ns
 from types import TracebackType
@@ -139,9 +140,10 @@ class LensCoro(StepCoro):
         """Tell a cancellation of this task from one of what it waited for."""
         error = typ if isinstance(typ, type) else type(typ)
         if issubclass(error, asyncio.CancelledError):
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
-                return "cancel", self.waker if self.cut else None
+            with contextlib.suppress(RuntimeError):  # no loop runs
+                task = asyncio.current_task()
+                if task is not None and task.cancelling():
+                    return "cancel", self.waker if self.cut else None
         return self.woken_by, self.waker
 
     def _stop(self, awaited: object) -> None:
