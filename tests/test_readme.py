@@ -67,11 +67,13 @@ def test_our_commands_and_their_options_exist() -> None:
 def test_options_named_in_the_text_exist() -> None:
     text = re.sub(r"```.*?```", "", README, flags=re.DOTALL)
     named = set(re.findall(r"`(--[a-z-]+)[^`]*`", text)) - {"--help"}
-    named |= set(re.findall(r"`asgi-trace (?:\w+ )?(--[a-z-]+)", text))
+    named |= set(re.findall(r"`asgi-trace (--[a-z-]+)", text))
     serve = help_of("serve")
 
     assert named
     assert {each for each in named if each not in serve} == set()
+    for command, option in re.findall(r"`asgi-trace (\w+) (--[a-z-]+)", text):
+        assert option in help_of(command)
 
 
 def test_subcommands_named_in_the_text_exist() -> None:
