@@ -52,6 +52,11 @@ def found(*records: Record, end: bool = False) -> list[Finding]:
     return trace.findings
 
 
+def rules(*records: Record, end: bool = False) -> list[str]:
+    """The rules that fire, in their order."""
+    return [each.rule for each in found(*records, end=end)]
+
+
 def of_case(rule: str) -> Finding:
     """The one finding of a rule in its case; others may go with it."""
     (one,) = [each for each in found(*CASES[rule][0]) if each.rule == rule]
