@@ -15,7 +15,7 @@ from pathlib import Path
 from tracer.capture.frameworks import watch
 from tracer.capture.gate import Gate
 from tracer.capture.importer import AppError, load
-from tracer.capture.loop import Watchdog
+from tracer.capture.loop import Lines, LinesError, Watchdog
 from tracer.capture.options import Options
 from tracer.capture.ports import explain
 from tracer.capture.probe import Note, Probe
@@ -57,6 +57,8 @@ def build(
             probe.watch = Watchdog(
                 probe, options.slow_callback, text=options.source
             )
+        if options.lines:
+            _watch_lines()
         snapshot(_own_files(root))
         app = watch(app, probe)
     config = Config(
@@ -81,6 +83,13 @@ def build(
         gate=gate,
     )
     return Server(config)
+
+
+def _watch_lines() -> None:
+    try:
+        Lines().start()
+    except LinesError as error:
+        raise AppError(str(error), usage=True) from error
 
 
 def _own_files(root: Path) -> Iterator[str]:

@@ -41,6 +41,7 @@ SERVER_OPTIONS = (
     "limit_concurrency", "limit_max_requests", "timeout_keep_alive",
     "timeout_graceful_shutdown", "date_header", "server_header",
     "access_log", "h11_max_incomplete_event_size", "slow_callback", "lens",
+    "lines",
     "loop",
 )  # fmt: skip
 """They go to the child under the names that the command line gives them."""

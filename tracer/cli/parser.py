@@ -312,6 +312,12 @@ def _loop_options(group: Any) -> None:  # noqa: ANN401
         " what it waits for; full: every await at each wait, which costs more;"
         " off: that tasks begin and end (default: on)",
     )
+    group.add_argument(
+        "--lines",
+        action="store_true",
+        help="show each line of your endpoints, middleware and dependencies"
+        " as it runs; they run more slowly",
+    )
 
 
 def _server_options(group: Any) -> None:  # noqa: ANN401

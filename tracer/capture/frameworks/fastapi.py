@@ -20,6 +20,7 @@ from tracer.capture.frameworks.patch import Stage, patch, replace
 from tracer.capture.frameworks.stages import EndpointStage
 from tracer.capture.frameworks.trail import entering, leaving, raised
 from tracer.capture.frameworks.wrap import STANDS_FOR, wrap
+from tracer.capture.loop.lines import want
 from tracer.capture.probe import CURRENT, Note
 from tracer.capture.sources import place
 from tracer.events import DependencyEnter, DependencyExit
@@ -296,6 +297,7 @@ def _generator(original: Call) -> Call:
         if note is None or stack is None or call is None:
             return await original(**kwargs)
         name, where = name_of(call), place(call)
+        want(call)
         stack.push_async_exit(_teardown(note, where, name))
         entering(note, name)
         note(DependencyEnter, where, name)

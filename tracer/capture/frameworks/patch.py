@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from tracer.capture.frameworks.trail import raised
 from tracer.capture.frameworks.wrap import wrap
 from tracer.capture.gate import Stop
+from tracer.capture.loop.lines import want
 from tracer.capture.probe import Note
 from tracer.capture.sources import place
 
@@ -42,6 +43,7 @@ class Stage:
         method: str = "__call__",
     ) -> None:
         self.where = place(call)
+        want(call)
         self.owner = owner
         self.method = method
         self.outer: dict[type, bool] = {}

@@ -22,6 +22,7 @@ from tracer.capture.frameworks.look import (
 )
 from tracer.capture.frameworks.patch import ASGI_ARGUMENTS, Stage, patch
 from tracer.capture.frameworks.trail import entering, leaving, raised, trail_of
+from tracer.capture.loop.lines import want
 from tracer.capture.probe import Note
 from tracer.capture.sources import place
 from tracer.events import (
@@ -117,6 +118,7 @@ def describe_layer(layer: object, where: int | None) -> tuple[str, int | None]:
         if type(layer) is BaseHTTPMiddleware:
             name = f"{name}({layer_name(dispatch)})"
         where = place(dispatch)
+        want(dispatch)
     return name, where
 
 

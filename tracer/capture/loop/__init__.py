@@ -8,6 +8,7 @@ own. Nothing here knows HTTP. Read `traced` first, then `selector`, `accept`,
 """
 
 from tracer.capture.loop.accept import ListenSocket, claim
+from tracer.capture.loop.lines import Lines, LinesError
 from tracer.capture.loop.selector import Lens
 from tracer.capture.loop.steps import StepCoro
 from tracer.capture.loop.traced import (
@@ -21,6 +22,8 @@ from tracer.capture.loop.watchdog import Watchdog
 __all__ = [
     "Lens",
     "LensLoop",
+    "Lines",
+    "LinesError",
     "ListenSocket",
     "StepCoro",
     "TracedLoop",

@@ -14,6 +14,7 @@ from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any, Literal
 
 from tracer.capture.fault import fault
+from tracer.capture.loop.lines import run_traced
 from tracer.capture.probe import CURRENT, Note, WorkerNote
 from tracer.capture.sources import place
 from tracer.events import ThreadEnd, ThreadQueued, ThreadStart
@@ -67,7 +68,7 @@ class Job:
             worker(ThreadStart, self.where, self.name, queued, self.number)
             outcome = "raised"
             try:
-                result = func(*args)
+                result = run_traced(func, *args)
                 outcome = "returned"
                 return result
             finally:

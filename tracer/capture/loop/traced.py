@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tracer.capture.loop.chain import number_of
 from tracer.capture.loop.executor import run_in_executor
+from tracer.capture.loop.lines import with_lines
 from tracer.capture.loop.selector import Lens, Turns
 from tracer.capture.loop.steps import StepCoro
 from tracer.capture.loop.stops import LensCoro
@@ -41,6 +42,7 @@ class SeenTasks(_Loop):
         """Speak to `probe`; called by the thread that will run it."""
         self._probe = probe
         self._home = get_ident()
+        self.step_class = with_lines(self.step_class)
 
     def create_task(  # any keywords: each Python has more of them
         self,
@@ -124,7 +126,7 @@ class SeenStops(SeenTasks):
         task = task_of(callback)
         if task is not None:
             coro = task.get_coro()
-            if type(coro) is LensCoro:
+            if isinstance(coro, LensCoro):
                 self._wake(coro, args)
         handle = super().call_soon(callback, *args, context=context)
         if self.get_debug():
@@ -225,7 +227,7 @@ class LensLoop(SeenStops, TracedLoop):
         task = task_of(callback)
         if task is not None:
             coro = task.get_coro()
-            if type(coro) is LensCoro:
+            if isinstance(coro, LensCoro):
                 self._wake(coro, args)
         handle: asyncio.Handle = inner._call_soon(callback, args, context)  # noqa: SLF001
         if inner._debug:  # noqa: SLF001
