@@ -87,8 +87,8 @@ class BodyWatch(Watch):
     rules: ClassVar[tuple[Rule, ...]] = (unread, vain)
 
     bodies: Memory[int, _Body] = field(default_factory=Memory)
-    waiting: dict[int, _Body] = field(default_factory=dict)
-    """By task: the bodies of which `wait` is set."""
+    waiting: dict[int, int] = field(default_factory=dict)
+    """By task: the requests of whose bodies `wait` is set."""
 
     def sees(self) -> Mapping[str, Sees]:
         return {
@@ -139,7 +139,7 @@ class BodyWatch(Watch):
         vain = body.end is not None and not body.answering
         if vain and record.ready is False and record.task in body.tasks:
             body.wait, body.asleep = record, False
-            self.waiting[record.task or 0] = body
+            self.waiting[record.task or 0] = record.req or 0
         return NOTHING
 
     def _returned(
@@ -174,7 +174,7 @@ class BodyWatch(Watch):
     def _suspended(
         self, record: TaskSuspended, req: int | None
     ) -> Iterable[Finding]:
-        body = self.waiting.get(record.id) if self.waiting else None
+        body = self._waits(record.id) if self.waiting else None
         if body is not None:
             body.asleep = record.waits_for == "request body"
             if not body.asleep:
@@ -184,7 +184,7 @@ class BodyWatch(Watch):
     def _resumed(
         self, record: TaskResumed, req: int | None
     ) -> Iterable[Finding]:
-        body = self.waiting.get(record.id) if self.waiting else None
+        body = self._waits(record.id) if self.waiting else None
         if body is not None:
             body.asleep = False  # it is told why in the next event
         return NOTHING
@@ -194,9 +194,10 @@ class BodyWatch(Watch):
 
     def end(self, t: int) -> Iterable[Finding]:
         found: list[Finding] = []
-        for body in list(self.waiting.values()):
-            asleep = body.asleep and not body.answering
-            if asleep and body.wait and t - body.wait.t >= VAIN:
+        for body in [self._waits(task) for task in self.waiting]:
+            if body is None or body.answering or not body.asleep:
+                continue
+            if body.wait and t - body.wait.t >= VAIN:
                 found += self._in_vain(body, None, t - body.wait.t)
         return found
 
@@ -227,6 +228,9 @@ class BodyWatch(Watch):
             "ns": waited,
         }
         return (finding(self.vain, *proofs, facts=facts),)
+
+    def _waits(self, task: int) -> _Body | None:
+        return self.bodies.get(self.waiting.get(task, 0))
 
     def _forget(self, body: _Body) -> None:
         if body.wait is not None:
