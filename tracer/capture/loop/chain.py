@@ -248,7 +248,11 @@ def number_of(task: asyncio.Task[Any]) -> int | None:
 
 def told(chain: Chain) -> tuple[str, ...]:
     """Write a chain down: `file:line function` for each await."""
-    return tuple([_link(thing).told(_frame(thing)) for thing in chain])
+    both = [(_link(thing), thing) for thing in chain]
+    # Our own wrappers would not be there untraced.
+    return tuple(
+        [link.told(_frame(at)) for link, at in both if link.owner != "ours"]
+    )
 
 
 def _file(file: str) -> str:
