@@ -8,6 +8,7 @@ from tracer.events import (
     AppExit,
     Dropped,
     EndpointExit,
+    LoopBlocked,
     MiddlewareExit,
     RunAsgiEnd,
 )
@@ -122,3 +123,22 @@ def test_a_strangers_words_in_a_finding_stay_words() -> None:
         assert "\x1b" not in stage.text
 
     play(scenario, records)
+
+
+def test_what_is_open_when_the_records_end_is_judged_then() -> None:
+    async def scenario(stage: Stage) -> None:
+        await stage.press("!")
+        await stage.after()
+        assert "! Findings (0)" in stage.text
+        stage.feed.ended = True
+        await stage.after()
+        assert "! Findings (1)" in stage.text
+        await stage.after()
+        assert "! Findings (1)" in stage.text
+
+    make = Maker()
+    make.start()
+    make.accept(1)
+    make.ask(1, 1, "/items/1")
+    make(LoopBlocked, 0, 300_000_000, "app.py:14 time.sleep(0.3)", True)
+    play(scenario, list(make.taken()), size=(80, 40))

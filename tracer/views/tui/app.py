@@ -94,6 +94,7 @@ class TraceApp(Asking):
         self._then = self._clock()
         self._frames: Timer | None = None
         self._told: str | None = None
+        self._judged = False  # what was still open when the feed ended
         self._heard = self._then, 0
         self._leaving: float | None = None
 
@@ -150,6 +151,9 @@ class TraceApp(Asking):
             self._heard = self._clock(), self.trace.last
             if time.monotonic() > until:
                 break
+        if self.feed.ended and not self._judged:
+            self._judged = True
+            self.trace.end()
         return changed
 
     def _ticking(self) -> set[int]:
