@@ -21,11 +21,14 @@ from tracer.events.log import Decoder, Record
 WANTED = [
     kind
     for kind, cls in KINDS.items()
-    if cls.layer in {"framework", "other"} or kind.startswith("thread.")
+    if cls.layer in {"framework", "other"}
+    or kind.startswith("thread.")
+    or kind in {"line", "context.changed", "scope.changed", "loop.blocked"}
 ]
 
 SERVED = """
-import logging
+import logging, time
+from contextvars import ContextVar
 from typing import Annotated
 
 from fastapi import BackgroundTasks, Depends, FastAPI
@@ -39,7 +42,14 @@ async def opened():
 def page(tasks: BackgroundTasks, one: Annotated[int, Depends(opened)]):
     tasks.add_task(print, "later")
     logging.getLogger("mine").warning("page asked for")
+    MINE.set(1)
     return {"one": one}
+
+@app.get("/block")
+async def block():
+    time.sleep(0.2)
+
+MINE = ContextVar("mine")
 """
 
 LONG = "x" * 8000
@@ -50,13 +60,13 @@ LONG = "x" * 8000
 def said(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     folder = tmp_path_factory.mktemp("served")
     stop = Break(1, "router.default", parse_break("router.default"))
-    with serving(folder, SERVED, breaks=(stop,)) as live:
+    with serving(folder, SERVED, breaks=(stop,), lines=True) as live:
         with live.send("/nothing"):
             live.until(lambda: "held" in live.kinds)
             live.feed.tell(Unbreak(1))
             live.feed.tell(GoAll())
             live.until(lambda: "released" in live.kinds)
-        for path in ("/page", "/page/", "/nothing"):
+        for path in ("/page", "/page/", "/nothing", "/block"):
             live.get(path)
         live.feed.stop()
         live.drain()

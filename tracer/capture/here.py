@@ -3,6 +3,7 @@
 Without `--record` nothing is traced, nothing installed and nothing paid.
 """
 
+import functools
 import logging
 import os
 import signal
@@ -39,6 +40,7 @@ def serve_here(options: Options) -> int:
     probe = Probe(writer.emit)
     probe.zero = writer.zero
     logs = _overhear(Speaker(probe), writer, root)
+    writer.each_time(functools.partial(_look, probe), first=True)
     signal.signal(signal.SIGTERM, terminate)
     writer.start()
     try:
@@ -47,6 +49,12 @@ def serve_here(options: Options) -> int:
         sys.stdout.flush()
         sys.stderr.flush()
         writer.stop()
+
+
+def _look(probe: Probe) -> None:
+    """Have the writer's thread see who holds the loop, as the child's does."""
+    if (watch := probe.watch) is not None:
+        watch.look()
 
 
 def _run(options: Options, probe: Probe | None, logs: Logs | None) -> int:

@@ -16,6 +16,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount, Route
 
 from tracer.capture.frameworks import watch
+from tracer.capture.frameworks.contexts import Looks
 from tracer.capture.frameworks.trail import trail_of
 from tracer.capture.loop import traced_loop_factory
 from tracer.capture.probe import CURRENT, Note, Probe
@@ -150,6 +151,39 @@ def test_a_value_that_is_another_object_is_told_and_never_compared() -> None:
         ("PutsAgain", "user"),
         ("Copies", "more", "copied"),
     ]
+
+
+def test_who_is_not_looked_at_is_named_with_those_who_may_have_done_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """To walk through the scope at each stage costs too much, as a rule."""
+
+    class Idle:
+        def __init__(self, app: Any) -> None:
+            self.app = app
+
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            await self.app(scope, receive, send)
+
+    class Replaces(Idle):
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            scope["client"] = ("10.0.0.1", 3)
+            await self.app(scope, receive, send)
+
+    monkeypatch.setattr(Looks, "walks", 0)
+    app = app_of(ok, Idle, Replaces)
+
+    first, second = Served(app).scopes, Served(app).scopes
+
+    before = "Starlette or ServerErrorMiddleware or Idle or Replaces"
+    assert first[1:3] == [
+        (f"{before} or ExceptionMiddleware", "client"),
+        ("ExceptionMiddleware", "starlette.exception_handlers"),
+    ]
+    # Once it has happened, requests are looked at more closely.
+    assert ("Replaces", "client") in second
+    for scopes in (first, second):
+        assert scopes[-1] == ("Router", "route", "path_params", "endpoint")
 
 
 class Sets:

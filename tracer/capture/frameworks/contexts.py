@@ -68,8 +68,9 @@ class Looks:
 
     A new key is noticed by the length of the scope. That under an old key
     stands another object takes a walk through the scope: at each stage of
-    the first requests and of those after one in which it happened; else at
-    the router, and then it may have been any of the stages before it.
+    the first requests and of those after one in which it happened; else
+    before and behind the router, and then it may have been any of the stages
+    since the last walk.
 
     Attributes:
         stages: Names of those that were entered and not left; None after
@@ -188,15 +189,22 @@ class Looks:
             for key, value in scope.items()
             if key not in before or before[key] is not value
         )
-        if not before.keys().isdisjoint(names):
-            # Nobody has looked since the stage that we are sure of.
-            by = " or ".join(stages[sure:]) or by
-            Looks.walks = CAREFUL
         self.scope, self._before = scope, scope.copy()
         self.size = len(scope)
-        if not first and (names or copied):
-            names = tuple(map(_word, names))
-            note.three(ScopeChanged, None, by, names, copied)
+        if first:
+            return
+        old = tuple(key for key in names if key in before)
+        if old:
+            # Nobody has looked since the stage that we are sure of.
+            among = " or ".join(stages[sure:]) or by
+            if among != by:
+                Looks.walks = CAREFUL
+                said = tuple(map(_word, old))
+                note.three(ScopeChanged, None, among, said, False)
+                names = tuple(key for key in names if key not in before)
+        if names or copied:
+            said = tuple(map(_word, names))
+            note.three(ScopeChanged, None, by, said, copied)
 
     def _context(self, note: Note, by: str) -> None:
         """Tell what a context has that is new, and what it lacks."""

@@ -41,7 +41,6 @@ from tracer.capture.frameworks.stages import (
 from tracer.capture.frameworks.trail import (
     Scope,
     Trail,
-    entering,
     leaving,
     raised,
     trail_of,
@@ -211,9 +210,10 @@ class HandleStage(Stage):
             app = APPS.put(route, (prepare_route(route), serves))
         names = tuple(map(str, scope.get("path_params", ())))
         label = label_in(route, scope)
-        entering(note, label, scope)
-        note.two(RouteHandle, self.where, label, names)
         trail = note.trail or trail_of(note)
+        if trail.looks is not None:
+            trail.looks.enter(note, label, scope, walk=True)
+        note.two(RouteHandle, self.where, label, names)
         stage, trail.serving = app
         return stage, stage and stage.enter(note, args[1:]), label
 
