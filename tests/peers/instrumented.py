@@ -1,10 +1,12 @@
 """A pytest plugin: every app that a test suite makes is instrumented.
 
 A Starlette app right after its `__init__`, so that all routes come later; any
-other app when a client is given it. What was seen is counted by kind, into
-the file that ASGI_TRACE_KINDS names.
+other app when a client is given it. Every event loop of asyncio's is one
+under the whole lens, with a watchdog, which looks at every turn of 10 ms.
+What was seen is counted by kind, into the file that ASGI_TRACE_KINDS names.
 """
 
+import asyncio
 import functools
 import json
 import logging
@@ -20,6 +22,8 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 import tracer
+from tracer.capture.loop import LensLoop, Watchdog
+from tracer.capture.probe import Probe
 from tracer.events import Event
 
 kinds: Counter[str] = Counter()
@@ -48,8 +52,19 @@ def given(init: Callable[..., None]) -> Callable[..., None]:
     return made
 
 
+class Lensed(asyncio.DefaultEventLoopPolicy):
+    """Makes a loop under the lens wherever asyncio makes one."""
+
+    def new_event_loop(self) -> asyncio.AbstractEventLoop:
+        probe = Probe(emit)
+        probe.lens = "full"
+        probe.watch = Watchdog(probe, 0.01, text=True)
+        return LensLoop(probe)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     logging.getLogger("asgi_trace").addHandler(Faults())
+    asyncio.set_event_loop_policy(Lensed())
     Starlette.__init__ = after(Starlette.__init__)  # type: ignore[method-assign]
     TestClient.__init__ = given(TestClient.__init__)  # type: ignore[method-assign]
 
