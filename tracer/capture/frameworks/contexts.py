@@ -123,10 +123,14 @@ class Looks:
         if referents(copy_context())[0] is not self.hamt:
             self._context(note, stages[-1])
         if scope is not None:
-            walk = walk or Looks.walks > 0 or scope is not self.scope
-            if not walk and len(scope) > self.size:
+            if len(scope) > self.size and scope is self.scope:
                 self._grown(note, scope)
-            if walk or len(scope) != self.size:
+            if (
+                walk
+                or Looks.walks
+                or scope is not self.scope
+                or len(scope) != self.size
+            ):
                 self._walk(note, scope)
         stages.append(name)
 

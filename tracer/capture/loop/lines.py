@@ -105,7 +105,7 @@ class Lines:
             counts = self._counts[note.req] = {}
         n = counts[id(code)] = counts.get(id(code), 0) + 1
         if n <= MOST:
-            note(Line, place(code), line, n == MOST)
+            note.two(Line, place(code), line, n == MOST)
         return n < MOST
 
     # Python 3.11: a trace function is called for each call, and gives the
