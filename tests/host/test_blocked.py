@@ -44,13 +44,13 @@ def took(call):
     call()
     return time.monotonic() - before
 
-# One call each, which lasts for 0.6 s or more on any machine.
+# One call each, which lasts for 0.4 s or more, even if we were disturbed now.
 LONG = 18
-while took(lambda: re.match("(a+)+$", "a" * LONG + "b")) < 0.15:
+while took(lambda: re.match("(a+)+$", "a" * LONG + "b")) < 0.2:
     LONG += 1
 LONG += 2  # one more takes twice as long
 MANY = 1_000_000
-while took(lambda: sum(range(MANY))) < 0.15:
+while took(lambda: sum(range(MANY))) < 0.2:
     MANY *= 2
 MANY *= 5
 
@@ -177,7 +177,7 @@ def test_who_blocks_the_loop_is_named_by_the_line(
     assert (file, line, last.over) == (f"served.py:{last.line}", text, True)
     assert last.held_gil == held_gil
     assert SERVED.splitlines()[(last.line or 0) - 1].strip() == text
-    assert last.ns >= 0.5e9
+    assert last.ns > LIMIT * 1e9
     assert last.t == last.since + last.ns
     assert any(each.startswith("served.py:") for each in last.stack)
     assert last.task is not None
