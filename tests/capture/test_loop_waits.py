@@ -6,6 +6,8 @@ import inspect
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator
+from concurrent.futures import Future, ProcessPoolExecutor
+from multiprocessing import get_context
 from typing import Any
 
 import anyio
@@ -94,6 +96,17 @@ async def to_thread() -> None:
 
 async def executor() -> None:
     await asyncio.get_running_loop().run_in_executor(None, int)
+
+
+async def process_pool() -> None:
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        await asyncio.get_running_loop().run_in_executor(pool, int)
+
+
+async def wrapped() -> None:
+    done: Future[None] = Future()
+    later(done.set_result, None)
+    await asyncio.wrap_future(done)
 
 
 async def worker() -> None:
@@ -261,6 +274,8 @@ WAITS: list[tuple[Callable[[], Coroutine[Any, Any, None]], str, str]] = [
     (join, "queue", "asyncio.Queue.join"),
     (to_thread, "worker thread", "asyncio.to_thread"),
     (executor, "worker thread", "loop.run_in_executor"),
+    (process_pool, "future", "process_pool"),
+    (wrapped, "future", "wrapped"),
     (worker, "worker thread", "anyio.to_thread.run_sync"),
     (free_thread, "free thread", "anyio.to_thread.run_sync"),
     (limiter, "semaphore", "anyio.CapacityLimiter.acquire"),

@@ -1,17 +1,19 @@
 """Who woke a task, how long it could have run, and tasks that were lost."""
 
 import asyncio
+import functools
 import gc
 import os
 import signal
 import socket
 import threading
 import time
+from concurrent.futures import Future
 from typing import Any
 
 import anyio
 import pytest
-from lens_kit import Watched, watch
+from lens_kit import Lens, Watched, watch
 
 HELD = 20_000_000  # nanoseconds
 
@@ -85,6 +87,63 @@ def test_a_worker_thread() -> None:
     assert [each for each in wakes if each != ("turn", None)] == [
         ("thread", None)
     ] * 3
+
+
+def test_what_the_loops_own_thread_sends_comes_from_no_other() -> None:
+    async def main() -> None:
+        there = asyncio.Event()
+        asyncio.get_running_loop().call_soon_threadsafe(there.set)
+        await there.wait()
+
+    assert watch(main()).wakes() == [("callback", None)]
+
+
+def test_a_thread_that_was_done_before_anybody_asked() -> None:
+    async def main() -> None:
+        done: Future[int] = Future()
+        done.set_result(1)
+        await asyncio.wrap_future(done)
+
+    assert watch(main()).wakes() == [("thread", None)]
+
+
+class Promise:
+    """As little as asyncio asks of what is awaited."""
+
+    _asyncio_future_blocking = False
+    _callback: Any = None
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+
+    def get_loop(self) -> asyncio.AbstractEventLoop:
+        return self._loop
+
+    def add_done_callback(self, callback: Any, *, context: Any = None) -> None:  # noqa: ANN401
+        self._callback = functools.partial(
+            self._loop.call_soon, callback, self, context=context
+        )
+
+    def keep(self) -> None:
+        self._callback()
+
+    def result(self) -> str:
+        return "kept"
+
+    def __await__(self) -> Any:  # noqa: ANN401
+        self._asyncio_future_blocking = True
+        yield self
+        return self.result()
+
+
+@pytest.mark.parametrize("lens", ["off", "on", "full"])
+def test_what_is_hardly_a_future_can_be_awaited(lens: Lens) -> None:
+    async def main() -> str:
+        promise = Promise()
+        asyncio.get_running_loop().call_soon(promise.keep)
+        return str(await promise)
+
+    assert Watched(lens).run(main()) == "kept"
 
 
 def test_a_socket() -> None:

@@ -70,10 +70,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 class Faults(logging.Handler):
-    """Counts what the tracer logs of its own failures."""
+    """Counts what the tracer logs of its own failures, and keeps it."""
 
     def emit(self, record: logging.LogRecord) -> None:
         kinds["FAULT"] += 1
+        if name := os.environ.get("ASGI_TRACE_KINDS"):
+            with Path(name).with_suffix(".faults").open("a") as file:
+                file.write(self.format(record) + "\n")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -95,6 +95,9 @@ def main() -> int:
         plain = run(suite, deps, "plain", arguments)
         traced = run(suite, deps, "instrumented", arguments)
         counted = json.loads((folder / "kinds.json").read_text())
+        faults = ""
+        if "FAULT" in counted:
+            faults = (folder / "kinds.faults").read_text()
         changed = {
             each: (plain.get(each, "missing"), traced.get(each, "missing"))
             for each in sorted({*plain, *traced})
@@ -109,7 +112,8 @@ def main() -> int:
         print(f"CHANGED {each}: {before} -> {after}")
     print(f"{len(plain)} tests, {len(changed)} changed their outcome")
     if "FAULT" in counted:
-        print("the tracer failed and went on: see FAULT")
+        print("the tracer failed and went on:")
+        print(faults)
     return 1 if changed or "FAULT" in counted or not plain else 0
 
 

@@ -17,6 +17,7 @@ from types import (
     GeneratorType,
 )
 from typing import Any
+from weakref import WeakSet
 
 from tracer.capture.loop.steps import StepCoro
 from tracer.capture.loop.waits import (
@@ -223,20 +224,24 @@ def _by_type(awaited: object, by: str) -> Wait:
         return "child task", by, number_of(awaited)
     if type(awaited).__name__ == "_GatheringFuture":
         return "child tasks", "asyncio.gather", None
-    for callback, *_ in getattr(awaited, "_callbacks", None) or ():
-        said = _CALLBACKS.get(getattr(callback, "__qualname__", ""))
-        if said is not None:
-            return *said, None
+    if isinstance(awaited, asyncio.Future):
+        if awaited in IN_THREADS:
+            return "worker thread", "loop.run_in_executor", None
+        callbacks: Any = getattr(awaited, "_callbacks", None)
+        for callback, *_ in callbacks or ():
+            if getattr(callback, "__qualname__", "") == _SHIELD:
+                return "child task", "asyncio.shield", None
     return "future", by, None
 
 
-_CALLBACKS: dict[str, tuple[WaitsFor, str]] = {
-    "_chain_future.<locals>._call_check_cancel": (
-        "worker thread",
-        "loop.run_in_executor",
-    ),
-    "shield.<locals>._outer_done_callback": ("child task", "asyncio.shield"),
-}
+IN_THREADS: "WeakSet[asyncio.Future[Any]]" = WeakSet()
+"""What the loop has given out for functions that worker threads run.
+
+Another process, or whatever else a `concurrent.futures.Future` stands for,
+looks the same from outside.
+"""
+
+_SHIELD = "shield.<locals>._outer_done_callback"
 """Who is called when such a future is cancelled, and so who made it."""
 
 

@@ -4,11 +4,12 @@ import asyncio
 import selectors
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from threading import get_ident
 from time import monotonic_ns
 from typing import TYPE_CHECKING, Any
 
-from tracer.capture.loop.chain import number_of
+from tracer.capture.loop.chain import IN_THREADS, number_of
 from tracer.capture.loop.executor import run_in_executor
 from tracer.capture.loop.lines import with_lines
 from tracer.capture.loop.selector import Lens, Turns
@@ -86,6 +87,8 @@ class SeenTasks(_Loop):
         future: asyncio.Future[Any] = run_in_executor(
             super().run_in_executor, executor, default, func, args
         )
+        if executor is None or isinstance(executor, ThreadPoolExecutor):
+            IN_THREADS.add(future)
         return future
 
 
@@ -142,7 +145,8 @@ class SeenStops(SeenTasks):
             coro.woken_by, coro.waker = "task", number_of(awaited)
             coro.cut = False
             return
-        coro.cut = awaited is not None and awaited.cancelled()
+        # Whatever has `_asyncio_future_blocking` can be awaited.
+        coro.cut = isinstance(awaited, asyncio.Future) and awaited.cancelled()
         if (task := self._probe.task) is not None:
             coro.woken_by, coro.waker = "task", task
         else:
@@ -251,7 +255,9 @@ class LensLoop(SeenStops, TracedLoop):
             inner._check_callback(  # noqa: SLF001
                 callback, "call_soon_threadsafe"
             )
-        handle = FromThread(callback, args, self, context)
+        # Some call it from the loop's thread, to be on the safe side.
+        kind = asyncio.Handle if get_ident() == self._home else FromThread
+        handle = kind(callback, args, self, context)
         if debug:
             forget_caller(handle)
         inner._add_callback_signalsafe(handle)  # noqa: SLF001

@@ -90,9 +90,15 @@ def _called_back(callback: object, args: tuple[object, ...] | None) -> Waker:
     last = args[-1] if args else None
     if isinstance(last, asyncio.Task) and last.done():
         return "task", number_of(last)
-    if getattr(callback, "__name__", "") in _OF_SOCKETS:
+    name = getattr(callback, "__qualname__", "")
+    if name.rpartition(".")[2] in _OF_SOCKETS:
         return "socket", None
-    return _NOBODY
+    # The thread was done before the loop had asked to be told.
+    return ("thread", None) if name == _CHAINED else _NOBODY
+
+
+_CHAINED = "_chain_future.<locals>._set_state"
+"""Brings a `concurrent.futures.Future`'s result, see `asyncio.wrap_future`."""
 
 
 _OF_SOCKETS = frozenset({"_call_connection_lost", "connection_made"})
