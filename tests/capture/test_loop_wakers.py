@@ -256,6 +256,45 @@ def test_ready_but_waiting_is_measured() -> None:
     assert started[2].ready >= HELD
 
 
+def test_who_slept_is_ready_from_when_the_timer_was_due() -> None:
+    async def main() -> None:
+        task = asyncio.create_task(asyncio.sleep(HELD / 2e9))
+        await asyncio.sleep(0)
+        time.sleep(HELD / 1e9)
+        await task
+
+    seen = watch(main())
+    (slept,) = seen.of("task.suspended", id=2)
+    (resumed,) = seen.of("task.resumed", id=2)
+    since = resumed.t - resumed.ready
+    assert slept.t + HELD // 4 < since < resumed.t - HELD // 4
+
+
+def test_a_timer_that_the_loop_slept_for_is_not_late() -> None:
+    async def main() -> None:
+        await asyncio.sleep(HELD / 2e9)
+
+    seen = watch(main())
+    (resumed,) = seen.of("task.resumed", id=1)
+    turn = [each for each in seen.of("loop.select") if each.t < resumed.t][-2]
+    assert turn.t < resumed.t - resumed.ready
+
+
+def test_nobody_is_ready_before_the_wait_began() -> None:
+    async def main() -> None:
+        there = asyncio.Event()
+        asyncio.get_running_loop().call_later(HELD / 4e9, there.set)
+        time.sleep(HELD / 1e9)
+        await asyncio.sleep(0)
+        time.sleep(HELD / 1e9)
+        await there.wait()
+
+    seen = watch(main())
+    waits = seen.of("task.suspended", id=1)[-1]
+    resumed = seen.of("task.resumed", id=1)[-1]
+    assert waits.t <= resumed.t - resumed.ready
+
+
 def test_a_task_that_nobody_asks_how_it_ended_is_lost() -> None:
     told = []
 

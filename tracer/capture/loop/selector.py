@@ -62,10 +62,14 @@ class Lens(Turns):
 
     Idle turns are said as well: a server that does nothing has ten a second,
     since its tick is a timer.
+
+    Attributes:
+        begun: When the loop asked last, on the monotonic clock.
     """
 
     def __init__(self, probe: Probe) -> None:
         super().__init__(probe)
+        self.begun = 0
         self._note = Note(probe)
         self._owners: dict[int, Ready] = {}  # by descriptor
         self._modifying = False
@@ -73,7 +77,7 @@ class Lens(Turns):
     def select(self, timeout: float | None = None) -> Answer:
         probe = self._probe
         watch = probe.watch
-        begun = monotonic_ns()
+        self.begun = begun = monotonic_ns()
         if watch is not None:
             left, watch.left_at = watch.left_at, 0
             if left and begun - left > watch.limit:

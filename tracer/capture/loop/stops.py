@@ -28,6 +28,7 @@ class LensCoro(StepCoro):
         woken_by: What asked for it.
         waker: Number of the task that asked for it, where it was one.
         cut: Whether what it waited for was cancelled.
+        stopped: When its last step ended, on the same clock.
 
     Source: asyncio, `Task.__step`
     """
@@ -38,6 +39,7 @@ class LensCoro(StepCoro):
         "gave_way",
         "ready",
         "since",
+        "stopped",
         "waker",
         "woken_by",
     )
@@ -52,6 +54,7 @@ class LensCoro(StepCoro):
         super().__init__(coro, probe, number, name)
         self.begun = False
         self.since = 0
+        self.stopped = 0
         self.ready = 0
         self.woken_by: WokenBy = "callback"
         self.waker: int | None = None
@@ -159,6 +162,7 @@ class LensCoro(StepCoro):
         except Exception:  # noqa: BLE001  # the app must not have it
             wait, by, on, where, line = "future", "", None, None, None
         # Written out, as above.
+        self.stopped = now = monotonic_ns()
         probe.emit(
             TaskSuspended(
                 self.number,
@@ -167,7 +171,7 @@ class LensCoro(StepCoro):
                 on,
                 line,
                 full,
-                t=monotonic_ns() - probe.zero,
+                t=now - probe.zero,
                 turn=probe.turn,
                 thread="loop",
                 conn=note.conn,

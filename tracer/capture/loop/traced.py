@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import get_ident
 from time import monotonic_ns
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from tracer.capture.loop.chain import IN_THREADS, number_of
@@ -15,7 +16,12 @@ from tracer.capture.loop.lines import with_lines
 from tracer.capture.loop.selector import Lens, Turns
 from tracer.capture.loop.steps import StepCoro
 from tracer.capture.loop.stops import LensCoro
-from tracer.capture.loop.wakers import FromThread, task_of, waker_of
+from tracer.capture.loop.wakers import (
+    FromThread,
+    due_of,
+    task_of,
+    waker_of,
+)
 from tracer.capture.probe import Probe, WorkerNote
 from tracer.events import TaskLost
 
@@ -152,6 +158,18 @@ class SeenStops(SeenTasks):
         else:
             frame = sys._getframe(2)  # noqa: SLF001  # documented
             coro.woken_by, coro.waker = waker_of(self, frame, coro)
+            if coro.woken_by == "timer":
+                self._overslept(coro, frame)
+
+    def _overslept(self, coro: LensCoro, frame: FrameType) -> None:
+        """Count from when its timer was due, if the loop was busy then.
+
+        What a `select` oversleeps is nobody's fault, and is not counted.
+        """
+        selector: Any = getattr(self, "_selector", None)
+        due = max(due_of(frame), coro.stopped)
+        if due < getattr(selector, "begun", 0):
+            coro.ready = due
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         """Note which task was lost, and do what was asked.

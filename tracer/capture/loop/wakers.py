@@ -48,6 +48,19 @@ def task_of(callback: object) -> asyncio.Task[Any] | None:
     return task
 
 
+def due_of(frame: FrameType | None) -> int:
+    """Tell when the timer was due that runs now; 0: none does.
+
+    In nanoseconds of the loop's clock, which is the monotonic one.
+    """
+    while frame is not None and frame.f_code is not _RUN:
+        frame = frame.f_back
+    handle = None if frame is None else frame.f_locals["self"]
+    if isinstance(handle, asyncio.TimerHandle):
+        return int(handle.when() * 1e9)
+    return 0
+
+
 def waker_of(
     loop: asyncio.AbstractEventLoop, frame: FrameType | None, woken: object
 ) -> Waker:
