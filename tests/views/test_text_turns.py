@@ -299,3 +299,12 @@ def sorted_out(
     placed += turns.rest()
     left = [(None, each) for each in trace.leftover()]
     return [(req, each) for req, own in placed for each in own] + left
+
+
+def test_a_block_that_nobody_saw_blames_nobody() -> None:
+    end = at(230, 6, LoopBlocked, 123 * MS, 106 * MS, "", True)
+
+    lines = told([*ticks(0, 1, 2), end], depth="stages")
+
+    (loud,) = [line for line in lines if " ✗ " in line]
+    assert "One turn held the loop for 106 ms, over before" in loud

@@ -47,3 +47,13 @@ def test_a_sentence_is_harmless_whatever_the_app_said() -> None:
 
 def test_another_language_falls_back_to_english() -> None:
     assert load_findings("xx") == load_findings("en")
+
+
+def test_a_block_that_nobody_saw_blames_nobody() -> None:
+    one = of_case("loop-blocked")
+    facts = {**one.facts, "culprit": "", "many": False}
+    said = load_findings("en").now(
+        type(one)(one.rule, one.severity, 1, 1, one.proofs, facts), safe
+    )
+    assert said.startswith("One turn held the loop for ")
+    assert said.endswith("over before anybody could look by whom")

@@ -493,6 +493,21 @@ def test_the_card_comes_again_as_the_playhead_passes_and_goes_by_itself() -> (
     play(scenario, [*records, end, *make.taken()], live=False)
 
 
+def test_the_card_of_a_block_that_nobody_saw_says_so() -> None:
+    records, t = blocking()
+    end = LoopBlocked(t, 106 * MS, "", True, t=t + 106 * MS, thread="loop")
+
+    async def scenario(stage: Stage) -> None:
+        stage.feed.coming.append(end)
+        await stage.after()
+        assert (
+            "One turn held the loop for 106 ms; over before anybody could look"
+            in line_of(stage, " ■ ")
+        )
+
+    play(scenario, records)
+
+
 def test_the_card_of_many_short_steps_blames_none_of_them() -> None:
     records, t = blocking()
     end = LoopBlocked(

@@ -260,6 +260,7 @@ class Watchdog:
         zero, seen = self._probe.zero, sight.glimpse
         note = None if seen is None else seen.note
         in_loop = threading.get_ident() == self._watched
+        turn = self._probe.turn if in_loop else None
         self._probe.emit(
             LoopBlocked(
                 since - zero,
@@ -271,7 +272,7 @@ class Watchdog:
                 sight.held_gil,
                 sight.ran,
                 t=now - zero,
-                turn=None if seen is None else seen.turn,
+                turn=turn if seen is None else seen.turn,
                 thread="loop" if in_loop else "watchdog",
                 conn=None if note is None else note.conn,
                 req=None if note is None else note.req,

@@ -31,7 +31,10 @@ def culprit(card: Card, words: Words) -> str:
     w = words.loop
     who = w.nobody if card.req is None else label_of(card.req)
     block = card.block
-    held = w.culprit.format(who, duration(block.ns), block.culprit)
+    lasted = duration(block.ns)
+    held = w.culprit.format(who, lasted, block.culprit)
+    if not block.culprit:
+        held = w.unseen.format(lasted)
     waited = [label_of(each) for each in card.requests[:NAMED]]
     if (more := len(card.requests) - NAMED) > 0:
         waited.append(w.requests_more.format(more))

@@ -28,6 +28,7 @@ class LoopWords:
     queued: str
     blocked: str
     culprit: str
+    unseen: str
     nobody: str
     waited: str
     alone: str
@@ -101,6 +102,7 @@ ENGLISH = LoopWords(
     queued="longest wait for one {}, {}{}",
     blocked="blocked {:,}×, {} in all",
     culprit="{} held the loop for {}: {}",
+    unseen="One turn held the loop for {}, over before anybody could look",
     nobody="The server",
     waited="{}; meanwhile waited: {}",
     alone="{}; nobody else had anything to do",
@@ -146,6 +148,7 @@ CHINESE = LoopWords(
     queued="等线程最久 {}，{}{}",
     blocked="被阻塞 {:,} 次，共 {}",
     culprit="{} 占住循环 {}：{}",
+    unseen="有一轮占住循环 {}，还没来得及看是谁就结束了",
     nobody="服务器",
     waited="{}；这期间在等的有 {}",
     alone="{}；其他人都没有事要做",

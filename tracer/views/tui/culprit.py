@@ -119,14 +119,16 @@ def _who_held(card: Card, moment: Moment, *, live: bool) -> Line:
         ns = max(ns, moment.now - block.since) if live else ns
     gil = "; seen at its end, for it kept the interpreter to itself"
     share = "; one of many short steps in one turn" if card.many else ""
+    at: Line = ((" at ", ""), (block.culprit, "strong"))
+    if not block.culprit:
+        at = (("; over before anybody could look by whom", "muted"),)
     return (
         (" ■ ", "loud"),
         (f" {_whose(card, moment.trace)} ", "strong"),
         (held, ""),
         (_long(ns), "bad"),
         (" so far" if not block.over else "", "bad"),
-        (" at ", ""),
-        (block.culprit, "strong"),
+        *at,
         (share or (gil if block.held_gil else ""), "muted"),
     )
 
@@ -137,7 +139,7 @@ def _long(ns: int) -> str:
 
 
 def _whose(card: Card, trace: Trace) -> str:
-    if card.many:
+    if card.many or not card.block.culprit:
         return "One turn"
     request = trace.requests.get(card.req or 0)
     if request is not None:
