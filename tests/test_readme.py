@@ -85,6 +85,8 @@ def test_subcommands_named_in_the_text_exist() -> None:
 
 
 NAMES = {
+    "+": "plus",
+    "-": "minus",
     ".": "full_stop",
     ",": "comma",
     "<": "less_than_sign",
