@@ -306,5 +306,9 @@ def test_a_block_that_nobody_saw_blames_nobody() -> None:
 
     lines = told([*ticks(0, 1, 2), end], depth="stages")
 
-    (loud,) = [line for line in lines if " ✗ " in line]
-    assert "One turn held the loop for 106 ms, over before" in loud
+    loud = [line.partition(" ✗ ")[2] for line in lines if " ✗ " in line]
+    assert loud == [
+        "Blocked for 106 ms; over before anybody could look by whom",
+        "One turn held the loop for 106 ms, over before anybody could look;"
+        " meanwhile waited: the server's tick",
+    ]
