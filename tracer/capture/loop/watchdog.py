@@ -152,7 +152,7 @@ class Watchdog:
             and left not in (self._told, self._excused)
             else None
         )
-        used = time.clock_gettime_ns(self._clock)
+        used = self._used_by_now()
         late = now - self._due > LATE
         held_gil = late and self._computed(now, used)
         self._used = used
@@ -199,6 +199,14 @@ class Watchdog:
         """
         return used - self._used >= (now - self._due) // 4
 
+    def _used_by_now(self) -> int:
+        """Give the processor time that the loop's thread has used."""
+        try:
+            return time.clock_gettime_ns(self._clock)
+        except OSError:
+            self.stop()  # the thread has ended, and left its loop open
+            return self._used
+
     def _accuse(self, seen: Glimpse, since: int, *, held_gil: bool) -> None:
         """Say who holds the loop, while it lasts."""
         left = seen.left_at
@@ -237,7 +245,7 @@ class Watchdog:
         if not self._watched or left == self._excused:
             return
         since = max(left, self._back)
-        used = time.clock_gettime_ns(self._clock)
+        used = self._used_by_now()
         if now - self._due > LATE and not self._computed(now, used):
             return  # the process itself was away, and we are not back yet
         if now - since < self.limit:
