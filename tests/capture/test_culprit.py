@@ -1,14 +1,22 @@
 """Whose line it is that holds the loop, and how it is called."""
 
+import asyncio
 import linecache
 import re
 import sys
 import types
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+import tracer
 import tracer.capture.gate.gate
 import tracer.capture.loop.steps
 import tracer.capture.server.cycle
@@ -62,6 +70,60 @@ def test_the_apps_own_line_comes_first_then_a_packages_then_the_servers(
 ) -> None:
     frames: Frames = [(each, 7) for each in codes]
     assert culprit_of(frames) == (culprit, 7)
+
+
+class Mine:
+    """Middleware of the app's own, which hands on."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(
+        self, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        await self.app(scope, receive, send)
+
+
+SLOW = """
+async def endpoint(request):
+    look()
+    return OK
+"""
+
+
+@pytest.mark.parametrize("slow", [PACKAGE, MINE])
+def test_middleware_that_has_handed_on_is_not_to_blame(
+    slow: types.CodeType,
+) -> None:
+    seen: list[tuple[types.CodeType, int]] = []
+
+    def look() -> None:
+        frames = frames_of(sys._getframe(1), "_run_once")
+        seen.append(culprit_of(frames))
+
+    found: dict[str, Any] = {"look": look, "OK": PlainTextResponse("ok")}
+    exec(compile(SLOW, slow.co_filename, "exec"), found)  # noqa: S102
+    app = Starlette(
+        routes=[Route("/", found["endpoint"])],
+        middleware=[Middleware(Mine), Middleware(Mine)],
+    )
+    traced = tracer.instrument(app, lambda event: None)
+
+    async def ask() -> None:
+        scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
+        await traced(scope, receive, send)
+        await traced({**scope}, receive, send)  # by the short way
+
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    async def send(message: Message) -> None:
+        assert message.get("status", 200) == 200
+
+    asyncio.run(ask())
+
+    code = found["endpoint"].__code__
+    assert seen == [(code, 3), (code, 3)]
 
 
 def test_the_stack_begins_outermost_and_leaves_the_loop_and_the_lens_out() -> (

@@ -3,6 +3,7 @@
 Not for the loop's own thread: a file may have to be read.
 """
 
+from itertools import takewhile
 from types import CodeType, FrameType
 
 from tracer.capture.sources import file_of, owner_of, snapshot, snapshot_of
@@ -45,12 +46,32 @@ def _holds(code: CodeType) -> bool:
 
 
 def culprit_of(frames: Frames) -> tuple[CodeType, int]:
-    """Choose whose line it is: the app's, or a package's, or the server's."""
-    for owner in ("app", "package", "ours"):
-        for code, line in frames:
-            if owner_of(code) == owner and not _is_lens(code):
-                return code, line
+    """Choose whose line it is: the app's, or a package's, or the server's.
+
+    An app's middleware that has handed the request on to a framework is not
+    to blame for what the framework does with it.
+    """
+    inside = list(takewhile(lambda frame: not _hands_on(frame[0]), frames))
+    for those, owners in (
+        (inside, ("app", "package")),
+        (frames, ("app", "package", "ours")),
+    ):
+        for owner in owners:
+            for code, line in those:
+                if owner_of(code) == owner and not _is_lens(code):
+                    return code, line
     return frames[0]
+
+
+def _hands_on(code: CodeType) -> bool:
+    return code.co_qualname in _HANDING_ON and owner_of(code) == "ours"
+
+
+_HANDING_ON = frozenset({
+    "_wrap_asgi_method.<locals>.traced",
+    "CallStage.make.<locals>.ring",
+})  # fmt: skip
+"""Ours around what is called with `scope, receive, send`: an app in an app."""
 
 
 def describe(code: CodeType, line: int, *, text: bool) -> str:
