@@ -12,8 +12,8 @@ from tracer.model.trace import Trace
 from tracer.views.tui.painted import Painted
 from tracer.views.tui.pieces import Line, Piece, fit
 
-KEYS = "s step  c go on  C all "
-LOOP_KEYS = "C ends it "
+KEYS = "  s step  c go on  C all "
+LOOP_KEYS = "  C ends it "
 MARK = " ■ "
 ASKED = " □ "
 
