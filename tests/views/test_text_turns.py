@@ -15,6 +15,7 @@ from tracer.events import (
     ConnectionMade,
     DataReceived,
     Event,
+    Line,
     LoopBlocked,
     LoopSelect,
     RunAsgiEnd,
@@ -233,6 +234,19 @@ def test_where_a_task_waits_is_said_with_the_file() -> None:
 
     assert told(records, depth="stages")[-1].endswith(
         "┄ Task 10 sleeps until its timer fires · app.py:13"
+    )
+
+
+def test_a_line_that_runs_is_said_with_its_text() -> None:
+    code = "def nap():\n    time.sleep(1)\n"
+    records = [
+        Source(7, "app.py", 10, "nap", code, t=0, thread="loop"),
+        *asked(0, 1, 1),
+        at(5, 2, Line, 11, req=1, conn=1, task=10, where=7),
+    ]
+
+    assert told(records, depth="events")[-1].endswith(
+        "Line 11 is about to run · app.py:11 time.sleep(1)"
     )
 
 

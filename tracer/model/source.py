@@ -24,6 +24,15 @@ class SourcePlace:
     name: SafeStr
     lines: tuple[SafeStr, ...]
 
+    def at(self, line: int | None) -> int | None:
+        """Where a line of the file stands in the text, from 0.
+
+        None for no line, and for one that is not of this function.
+        """
+        if line is None or not 0 <= line - self.line < len(self.lines):
+            return None
+        return line - self.line
+
     @property
     def owner(self) -> str:
         """Whose code: `server` (ours), `framework` or `app`."""

@@ -259,6 +259,16 @@ def test_a_request_on_the_loop_stands_beside_its_source() -> None:
     same_as_golden("loop-120x40.txt", stage.text)
 
 
+def test_the_source_marks_the_line_that_waits() -> None:
+    async def scenario(stage: Stage) -> None:
+        await at_its_sleep(stage)
+        marked = [line for line in stage.text.splitlines() if "►   1" in line]
+        assert len(marked) == 1
+        assert 'return JSONResponse({"item": number})' in marked[0]
+
+    play(scenario, nap())
+
+
 def test_the_loop_in_a_small_terminal() -> None:
     stage = play(at_its_sleep, nap(), size=(80, 24))
     same_as_golden("loop-80x24.txt", stage.text)

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from tracer.events import (
     AppLog,
     AppOutput,
+    Line,
     MiddlewareEnter,
     MiddlewareExit,
     RouterEnter,
@@ -239,11 +240,18 @@ def sentence(record: Record, say: Explanations) -> str:
 
 
 def place_of(record: Record, sources: Mapping[int, SourcePlace]) -> str:
-    """Where a task waits, `app.py:14`; empty for all else, or if unknown."""
-    if not isinstance(record, TaskSuspended) or record.line is None:
+    """Where a task waits, `app.py:14`, or which line runs, with its text.
+
+    Empty for all else, or if unknown.
+    """
+    if not isinstance(record, TaskSuspended | Line) or record.line is None:
         return ""
     source = sources.get(record.where or 0)
-    return "" if source is None else f"{source.file}:{record.line}"
+    if source is None:
+        return ""
+    place = f"{source.file}:{record.line}"
+    index = source.at(record.line) if isinstance(record, Line) else None
+    return place if index is None else f"{place} {source.lines[index].strip()}"
 
 
 def _short(record: Record) -> Record:

@@ -37,14 +37,16 @@ def _coloured(text: str) -> tuple[Content, ...]:
 
 
 class Source(Lines):
-    """A function's text, its first line marked."""
+    """A function's text; marked is the line that runs or waits, or line 1."""
 
     HELP: ClassVar[str] = """
 ### Source
 
 The function in which the lit event was noted: the server's own code, the
 framework's, or yours. The text is that of the moment when it was loaded, and
-a recording carries it along. `►` marks the function's first line.
+a recording carries it along. `►` marks the line at which a task waits, the
+loop is blocked, or (with `--lines`) the one about to run; for all other events
+the function's first line.
 """
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
@@ -52,16 +54,29 @@ a recording carries it along. `►` marks the function's first line.
         self._place: SourcePlace | None = None
         self._hint = NO_EVENT
         self._text: tuple[Content, ...] = ()
+        self._marked = 0
 
     def show(self, moment: Moment) -> None:
-        """Show the code of the lit event, if it is another place."""
+        """Show the code of the lit event, if it is another place or line."""
         record = moment.record
         where = record.where if record else None
         place = moment.trace.sources.get(where) if where is not None else None
         hint = NO_PLACE if record else NO_EVENT
-        if (place, hint) == (self._place, self._hint) and self.border_title:
-            return
-        self._place, self._hint = place, hint
+        # Three kinds have a line, each in the file that `where` names.
+        line = place and place.at(getattr(record, "line", None))
+        if (place, hint) != (self._place, self._hint) or not self.border_title:
+            self._place, self._hint = place, hint
+            self._open(place)
+            self._mark(line or 0)
+        elif (line or 0) != self._marked:
+            self._mark(line or 0)
+
+    def _mark(self, index: int) -> None:
+        self._marked = index
+        self.reveal(index)
+        self.refresh()
+
+    def _open(self, place: SourcePlace | None) -> None:
         self.top = 0
         self._text = ()
         owner = OWNERS[place.owner] if place else ""
@@ -75,7 +90,6 @@ a recording carries it along. `►` marks the function's first line.
                 self._text = _coloured(dedent("\n".join(place.lines)))
             else:
                 self._hint = NO_TEXT
-        self.refresh()
 
     def count(self) -> int:
         return len(self._text) or len(self._wrapped())
@@ -87,7 +101,7 @@ a recording carries it along. `►` marks the function's first line.
         if not self._text:
             return ((self._wrapped()[index], "muted"),)
         assert self._place is not None
-        mark = "►" if index == 0 else " "
+        mark = "►" if index == self._marked else " "
         number = self._place.line + index
         return ((mark, "token"), (f"{number:>5} ", "faint"))
 
