@@ -83,6 +83,7 @@ class Looks:
 
     __slots__ = (
         "_before",
+        "_first",
         "_known",
         "_sure",
         "hamt",
@@ -101,6 +102,7 @@ class Looks:
         self.size = 0
         self._before: dict[Any, Any] = {}
         self.hamt: object = None
+        self._first: tuple[Context, Here] | None = None
         self._known: dict[ContextVar[Any], Known] = {}
 
     def enter(
@@ -148,7 +150,7 @@ class Looks:
             stages.remove(name)
         if not stages:
             self.stages = self.scope = self.hamt = None
-            self._before, self._known = {}, {}
+            self._before, self._known, self._first = {}, {}, None
 
     def _begin(self, note: Note, scope: Any) -> None:
         if Looks.walks:
@@ -158,11 +160,7 @@ class Looks:
             self.size = len(scope)
         context = copy_context()
         self.hamt = referents(context)[0]
-        here = _here(note)
-        self._known = {
-            variable: Known(value, here)
-            for variable, value in _told(context).items()
-        }
+        self._first = context, _here(note)
 
     def _grown(self, note: Note, scope: Any) -> None:
         """Say which keys a stage has put in; they stand at the end."""
@@ -212,6 +210,10 @@ class Looks:
 
     def _context(self, note: Note, by: str) -> None:
         """Tell what a context has that is new, and what it lacks."""
+        if self._first is not None:
+            # Only now, since most requests come to no change.
+            self._known = _known_of(*self._first)
+            self._first = None
         context = copy_context()
         self.hamt = referents(context)[0]
         found, here = _told(context), _here(note)
@@ -255,6 +257,12 @@ class Looks:
 
 def _here(note: Note) -> Here:
     return note.probe.task if note.thread == "loop" else note
+
+
+def _known_of(context: Context, here: Here) -> dict[ContextVar[Any], Known]:
+    """Give what was set before a request came to its first stage."""
+    told = _told(context)
+    return {variable: Known(told[variable], here) for variable in told}
 
 
 def _told(context: Context) -> dict[ContextVar[Any], Any]:
