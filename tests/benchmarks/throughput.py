@@ -30,6 +30,8 @@ from tracer.events.log import Decoder
 
 REFERENCE = "uvicorn"
 CONTROL = "uvicorn again"
+OFF = "off.jsonl"
+"""The recording of who has the loop's lens off."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,12 @@ def main() -> int:
         for _ in range(options.launches):
             launch(options, recording, turns, ratios)
         figures = recorded(recording) if recording.exists() else {}
+        blind = recording.with_name(OFF)
+        if blind.exists():
+            figures |= {
+                f"{name}, lens off": value
+                for name, value in recorded(blind).items()
+            }
     void = report(turns, ratios, figures)
     if options.json:
         result = {"ratios": medians(ratios), "recording": figures}
@@ -78,11 +86,13 @@ def parse() -> argparse.Namespace:
 
 
 def contestants(recording: Path, only: list[str] | None) -> list[Server]:
+    blind = recording.with_name(OFF)
+    alone = [*OURS, "--view", "none"]
+    off = ["--lens", "off", "--record", str(blind)]
     ours = [
-        Server("untraced", [*OURS, "--view", "none"]),
-        Server(
-            "recorded", [*OURS, "--view", "none", "--record", str(recording)]
-        ),
+        Server("untraced", alone),
+        Server("recorded", [*alone, "--record", str(recording)]),
+        Server("lens off", [*alone, *off]),
         Server("TUI open", [*OURS, "--view", "tui"], terminal=True),
     ]
     chosen = [each for each in ours if only is None or each.name in only]
