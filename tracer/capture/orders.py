@@ -28,6 +28,9 @@ Client = (
 )
 """All that a client may tell of: nobody else's events are its to make."""
 
+_UNREADABLE = (msgspec.DecodeError, UnicodeError, RecursionError)
+"""What bytes can be: no JSON or not what is expected, no text, too deep."""
+
 _commands = msgspec.json.Decoder(AnyCommand)
 _events = msgspec.json.Decoder(Client)
 _SILENCE = dict.fromkeys(("turn", "conn", "req", "task", "where"))
@@ -61,7 +64,7 @@ class Orders:
         for line in lines:
             try:
                 command = _commands.decode(line)
-            except msgspec.DecodeError as error:
+            except _UNREADABLE as error:
                 self._say(f"a command that nobody understands: {error}")
                 continue
             match command:
@@ -76,7 +79,7 @@ class Orders:
         for line in told.lines:
             try:
                 event = _events.decode(line)
-            except msgspec.DecodeError as error:
+            except _UNREADABLE as error:
                 self._say(f"a client's event that is none: {error}")
                 continue
             thread, dash, number = event.thread.partition("-")
