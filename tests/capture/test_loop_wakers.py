@@ -270,6 +270,26 @@ def test_who_slept_is_ready_from_when_the_timer_was_due() -> None:
     assert slept.t + HELD // 4 < since < resumed.t - HELD // 4
 
 
+def test_whom_a_thread_calls_is_ready_from_then_on() -> None:
+    async def main() -> None:
+        go, done = threading.Event(), threading.Event()
+        task = asyncio.create_task(asyncio.to_thread(work, go, done))
+        await asyncio.sleep(0)
+        go.set()
+        done.wait()
+        time.sleep(HELD / 1e9)
+        await task
+
+    def work(go: threading.Event, done: threading.Event) -> None:
+        go.wait()
+        done.set()
+
+    seen = watch(main())
+    (resumed,) = seen.of("task.resumed", id=2)
+    assert resumed.woken_by == "thread"
+    assert resumed.ready > HELD // 4
+
+
 def test_a_timer_that_the_loop_slept_for_is_not_late() -> None:
     async def main() -> None:
         await asyncio.sleep(HELD / 2e9)

@@ -158,11 +158,11 @@ class SeenStops(SeenTasks):
         else:
             frame = sys._getframe(2)  # noqa: SLF001  # documented
             coro.woken_by, coro.waker = waker_of(self, frame, coro)
-            if coro.woken_by == "timer":
+            if coro.woken_by in _UNHEARD:
                 self._overslept(coro, frame)
 
     def _overslept(self, coro: LensCoro, frame: FrameType) -> None:
-        """Count from when its timer was due, if the loop was busy then.
+        """Count from when it was called, if the loop was busy then.
 
         What a `select` oversleeps is nobody's fault, and is not counted.
         """
@@ -194,6 +194,10 @@ class SeenStops(SeenTasks):
             here = get_ident() == self._home
             note = coro.note if here else WorkerNote(coro.note)
             note(TaskLost, coro.where, coro.number, said)
+
+
+_UNHEARD = frozenset({"timer", "thread"})
+"""Who calls while the loop is busy, and is heard only in its next turn."""
 
 
 def forget_caller(made: Any) -> None:  # noqa: ANN401  # a handle or a task
@@ -276,6 +280,8 @@ class LensLoop(SeenStops, TracedLoop):
         # Some call it from the loop's thread, to be on the safe side.
         kind = asyncio.Handle if get_ident() == self._home else FromThread
         handle = kind(callback, args, self, context)
+        if isinstance(handle, FromThread):
+            handle.since = monotonic_ns()
         if debug:
             forget_caller(handle)
         inner._add_callback_signalsafe(handle)  # noqa: SLF001

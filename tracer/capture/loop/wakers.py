@@ -22,9 +22,14 @@ _NOBODY: Waker = ("callback", None)
 
 
 class FromThread(asyncio.Handle):
-    """A callback that another thread has sent, by `call_soon_threadsafe`."""
+    """A callback that another thread has sent, by `call_soon_threadsafe`.
 
-    __slots__ = ()
+    Attributes:
+        since: When it was sent, on the monotonic clock.
+    """
+
+    __slots__ = ("since",)
+    since: int
 
 
 FromThread.__name__ = FromThread.__qualname__ = "Handle"  # to who prints it
@@ -49,16 +54,17 @@ def task_of(callback: object) -> asyncio.Task[Any] | None:
 
 
 def due_of(frame: FrameType | None) -> int:
-    """Tell when the timer was due that runs now; 0: none does.
+    """Tell when what runs now was due: a timer, or a word from a thread.
 
-    In nanoseconds of the loop's clock, which is the monotonic one.
+    In nanoseconds of the loop's clock, which is the monotonic one; 0: what
+    runs is neither.
     """
     while frame is not None and frame.f_code is not _RUN:
         frame = frame.f_back
     handle = None if frame is None else frame.f_locals["self"]
     if isinstance(handle, asyncio.TimerHandle):
         return int(handle.when() * 1e9)
-    return 0
+    return handle.since if isinstance(handle, FromThread) else 0
 
 
 def waker_of(
