@@ -168,6 +168,17 @@ def test_a_socket() -> None:
     assert seen.wakes(1)[-1] == ("socket", None)
 
 
+def test_the_end_of_a_process_is_not_always_a_sockets_news() -> None:
+    """A thread may have waited for it, as in 3.11 it does."""
+
+    async def main() -> None:
+        other = await asyncio.create_subprocess_exec("sleep", "60")
+        asyncio.get_running_loop().call_later(0.001, other.terminate)
+        await other.wait()
+
+    assert watch(main()).wakes()[-1] == ("callback", None)
+
+
 def test_a_signal() -> None:
     async def main() -> None:
         there = asyncio.Event()

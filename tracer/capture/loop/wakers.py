@@ -110,7 +110,7 @@ def _called_back(callback: object, args: tuple[object, ...] | None) -> Waker:
     if isinstance(last, asyncio.Task) and last.done():
         return "task", number_of(last)
     name = getattr(callback, "__qualname__", "")
-    if name.rpartition(".")[2] in _OF_SOCKETS:
+    if name.rpartition(".")[2] in _OF_SOCKETS and name != _OF_PROCESS:
         return "socket", None
     # The thread was done before the loop had asked to be told.
     return ("thread", None) if name == _CHAINED else _NOBODY
@@ -122,6 +122,10 @@ _CHAINED = "_chain_future.<locals>._set_state"
 
 _OF_SOCKETS = frozenset({"_call_connection_lost", "connection_made"})
 """What transports ask the loop to call, a turn after the socket's news."""
+
+_OF_PROCESS = "BaseSubprocessTransport._call_connection_lost"
+"""Comes after the last news of a process: that may have been a descriptor's,
+or the thread's that waits for its end."""
 
 
 def _by_name(frame: FrameType | None) -> Waker:
