@@ -360,8 +360,9 @@ def test_the_card_names_who_waited_and_in_which_way() -> None:
     assert (card.req, card.until) == (1, 966 * MS)
     assert card.requests == (2, 3, 4, 7, 8)
     assert card.newcomers == 1
-    assert card.tick
+    assert card.tick == 865 * MS
     assert card.tasks == ()
+    assert card.settled
 
 
 def test_while_it_lasts_the_card_says_what_is_known_then() -> None:
@@ -372,7 +373,8 @@ def test_while_it_lasts_the_card_says_what_is_known_then() -> None:
     assert (card.req, card.until) == (1, 110 * MS)
     assert card.requests == (2,)
     assert card.newcomers == 0
-    assert card.tick
+    assert card.tick == 9 * MS
+    assert not card.settled
 
 
 def test_who_could_have_run_in_time_did_not_wait() -> None:
@@ -384,7 +386,34 @@ def test_who_could_have_run_in_time_did_not_wait() -> None:
         said(105 * MS, TaskCreated, 20, "Task-20", "late", turn=3),
     )
     card = lanes.card(lanes.blocked.blocks[0])
-    assert (card.requests, card.tasks, card.tick) == ((), (), False)
+    assert (card.requests, card.tasks, card.tick) == ((), (), 0)
+
+
+def test_a_settled_card_is_the_last_word() -> None:
+    records = [*block(), *behind()]
+    lanes, cards = Lanes(), []
+    for record in records:
+        lanes.take(record)
+        cards += lanes.settled()
+    (only,) = lanes.blocked.blocks
+    assert cards == [lanes.card(only)]
+    assert lanes.settled() == []
+
+    lanes.take(said(999 * MS, TaskResumed, 16, "timer", ready=999 * MS, req=9))
+    lanes.take(blocked(999 * MS, 960 * MS, over=True))
+    assert lanes.blocked.blocks == [only]
+    assert cards == [lanes.card(only)]
+
+
+def test_a_block_without_end_is_settled_by_the_next_one_or_by_the_end() -> None:
+    lanes = folded(*block()[:-3])
+    lanes.take(
+        said(2_000 * MS, LoopBlocked, 1_800 * MS, 200 * MS, "b:1", False,
+             turn=40)
+    )  # fmt: skip
+    assert [each.until for each in lanes.settled()] == [110 * MS]
+    lanes.end()
+    assert [each.until for each in lanes.settled()] == [2_000 * MS]
 
 
 # Any events at all

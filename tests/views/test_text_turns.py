@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from text_feeds import ListFeed, page  # isort: split
 
 from model_records import RECORDS
@@ -222,6 +223,20 @@ def test_who_held_the_loop_is_said_at_every_depth(depth: str) -> None:
         "#2 held the loop for 1.0 s: app.py:14 time.sleep(1); meanwhile"
         " waited: #3 and the server's tick"
     )
+
+
+def test_many_short_steps_are_not_called_one_requests_fault() -> None:
+    short = [
+        replace(each, ran=5 * MS)
+        if isinstance(each, LoopBlocked) and not each.over
+        else each
+        for each in BLOCKED
+    ]
+
+    lines = told(short, depth="story")
+
+    (loud,) = [line for line in lines if line.startswith("srv") and "✗" in line]
+    assert "✗ One turn of many short steps held the loop for 1.0 s" in loud
 
 
 def test_where_a_task_waits_is_said_with_the_file() -> None:

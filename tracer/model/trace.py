@@ -13,7 +13,7 @@ from tracer.events.log import Record
 from tracer.model import connections, holds, requests, server
 from tracer.model.clients import TAKEN, Clients
 from tracer.model.connections import Connection
-from tracer.model.findings import RULED, Finding, Findings
+from tracer.model.findings import RULED, Finding, Findings, blocked
 from tracer.model.holds import HOLDING, Holds
 from tracer.model.lanes import Lanes
 from tracer.model.loopstats import COUNTED, LoopStats
@@ -146,6 +146,8 @@ class Trace:
             if record.kind in TAKEN:
                 told += self._beside(record)
             self._rest(record, req)
+            if self.lanes.blocked.fresh:
+                self._find(map(blocked, self.lanes.settled()))
         self._forget()
         return told
 
@@ -155,6 +157,8 @@ class Trace:
 
     def end(self) -> None:
         """Judge what waited for more, when no more will come."""
+        self.lanes.end()
+        self._find(map(blocked, self.lanes.settled()))
         self._find(self._watching.end(self.last))
 
     def story(self, number: int) -> Sequence[Record]:

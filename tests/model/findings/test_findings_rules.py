@@ -31,7 +31,7 @@ def test_a_rule_fires(rule: str) -> None:
     assert one.severity is RULES[rule].severity
     assert dict(one.facts) == CASES[rule][1]
     assert one.proofs
-    assert {each.kind for each in one.proofs} <= RULED
+    assert {each.kind for each in one.proofs} <= RULED | {"loop.blocked"}
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -61,10 +61,12 @@ def test_two_blocks_one_after_the_other_are_two() -> None:
     second = e.LoopBlocked, 400 * MS, 300 * MS, "a:2 g()", True
     late = about(701, e.TaskStarted, 8, 600 * MS, turn=4, req=7)
     both = found(
+        select(50, 2),
         about(400, *BLOCKED, True, turn=2),
+        select(400, 3),
         about(700, *second, turn=3),
+        select(700, 4),
         late,
-        select(702, 4),
         select(703, 20),
     )
     assert [(f.facts["culprit"], f.facts["who"]) for f in both] == [
@@ -104,14 +106,140 @@ def test_who_slept_or_had_sent_more_while_the_loop_was_held_has_waited() -> (
         scope(10, turn=1, req=5, conn=5),
         scope(11, turn=1, req=6, conn=6),
         at(12, e.RunAsgiEnd, "complete", req=6, conn=6),
+        about(13, e.TaskSuspended, 7, "sleep", turn=1, req=7),
+        about(13, e.TaskSuspended, 8, "event", turn=1, req=8),
+        about(13, e.TaskSuspended, 9, "sleep", turn=1, req=9),
         about(400, *BLOCKED, True, turn=2),
         select(400, 3, ("connection", 8, 5), ("connection", 9, 6)),
-        about(401, e.TaskResumed, 9, "timer", None, 0, turn=4, req=7),
-        about(402, e.TaskResumed, 9, "task", None, 0, turn=4, req=8),
+        select(401, 4),
+        about(401, e.TaskResumed, 7, "timer", None, 0, turn=4, req=7),
+        about(401.5, e.TaskSuspended, 7, "sleep", turn=4, req=7),
+        about(402, e.TaskResumed, 8, "task", None, 0, turn=4, req=8),
+        about(402, e.TaskSuspended, 8, "event", turn=4, req=8),
+        select(403, 5),
         about(403, e.TaskResumed, 9, "timer", None, 0, turn=5, req=9),
         select(404, 20),
     )
     assert one.facts["who"] == "#5, #7"
+
+
+def slept(req: int, *resumed: object, turn: int = 4) -> tuple[Record, ...]:
+    """A task that waits while the loop is held, and runs in a turn after."""
+    return (
+        select(1, 1),
+        about(13, e.TaskSuspended, 9, "sleep", turn=1, req=req),
+        about(400, *BLOCKED, True, turn=2),
+        select(400, 3),
+        select(410, 4),
+        about(411, e.TaskResumed, 9, *resumed, turn=turn, req=req),
+        select(412, 20),
+    )
+
+
+@pytest.mark.parametrize(
+    ("resumed", "who"),
+    [
+        # The turn in which a thread's result is heard lasted for 10 ms.
+        (("thread", None, 10 * MS), "#7"),
+        (("timer", None, 30 * MS), "#7"),
+        # Its timer was due when the loop was free, though hardly so.
+        (("timer", None, MS // 2), ""),
+        (("timer", None, 11 * MS), ""),
+        (("task", 8, MS // 2), ""),
+    ],
+)
+def test_when_a_task_could_run_tells_whether_it_waited(
+    resumed: tuple[object, ...], who: str
+) -> None:
+    (one,) = found(*slept(7, *resumed))
+    assert one.facts["who"] == who
+
+
+def test_a_thread_that_was_done_only_later_kept_nobody_waiting() -> None:
+    job = {"req": 7, "thread": "worker-1"}
+    asked = about(13, e.ThreadQueued, "f", 0, 40, 1, task=9, req=7)
+    began = about(13, e.ThreadStart, "f", 0, 1, **job)
+    whole = slept(7, "thread", None, 0)
+    for ms, who in ((300, "#7"), (401, "")):
+        done = about(ms, e.ThreadEnd, "f", "returned", 1, **job)
+        (one,) = found(asked, began, *whole[:2], done, *whole[2:])
+        assert one.facts["who"] == who
+
+
+def test_a_block_that_is_told_late_is_known_in_full() -> None:
+    (one,) = found(
+        select(50, 2),
+        about(60, e.TaskCreated, 9, "t", "f", None, turn=2, req=7),
+        select(400, 3),
+        about(401, e.TaskStarted, 9, 341 * MS, turn=3, req=7),
+        select(402, 4),
+        about(400, *BLOCKED, True, turn=2),
+        select(403, 20),
+    )
+    assert one.facts["who"] == "#7"
+
+
+def test_who_ran_at_the_end_of_the_same_turn_has_waited() -> None:
+    (one,) = found(
+        select(50, 2),
+        about(60, e.TaskCreated, 9, "t", "f", None, turn=2, req=7),
+        about(399, e.TaskStarted, 9, 339 * MS, turn=2, req=7),
+        about(399, e.TaskSuspended, 9, "sleep", turn=2, req=7),
+        about(400, *BLOCKED, True, turn=2),
+        select(403, 20),
+    )
+    assert one.facts["who"] == "#7"
+
+
+def test_a_task_made_behind_a_requests_back_is_the_requests() -> None:
+    (one,) = found(
+        select(1, 1),
+        about(2, e.TaskStarted, 8, turn=1, req=7),
+        about(3, e.TaskCreated, 9, "t", "f", 8, turn=1),
+        about(4, e.TaskSuspended, 8, "child task", turn=1, req=7),
+        about(400, *BLOCKED, True, turn=2),
+        select(400, 3),
+        about(401, e.TaskStarted, 9, 398 * MS, turn=3),
+        select(402, 20),
+    )
+    assert one.facts["who"] == "#7"
+
+
+def test_a_task_that_is_first_heard_of_says_since_when_it_was_ready() -> None:
+    (one,) = found(
+        about(400, *BLOCKED, True, turn=2),
+        select(400, 3),
+        about(401, e.TaskResumed, 9, "event", None, 90 * MS, turn=3, req=7),
+        select(402, 20),
+    )
+    assert one.facts["who"] == "#7"
+
+
+def test_bytes_are_for_no_request_that_is_over_though_a_task_lives_on() -> None:
+    (one,) = found(
+        scope(10, turn=1, req=6, conn=6),
+        about(11, e.TaskStarted, 9, turn=1, req=6),
+        about(11, e.TaskSuspended, 9, "event", turn=1, req=6),
+        at(12, e.RunAsgiEnd, "complete", req=6, conn=6),
+        about(400, *BLOCKED, True, turn=2),
+        select(400, 3, ("connection", 9, 6)),
+        select(402, 20),
+    )
+    assert one.facts["who"] == ""
+
+
+@pytest.mark.parametrize(
+    ("last", "late"), [(303, 0), (299.5, 0), (290, 15 * MS)]
+)
+def test_a_tick_is_late_if_it_was_due_in_time(last: float, late: int) -> None:
+    (one,) = found(
+        tick(last, turn=1),
+        about(400, e.LoopBlocked, 305 * MS, 95 * MS, "a:1 f()", True, turn=2),
+        select(400, 3),
+        tick(405, turn=4),
+        select(406, 20),
+    )
+    assert one.facts["tick"] == late
 
 
 def test_many_short_steps_are_no_single_culprit() -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from tracer.events.log import Record
-from tracer.model.findings.blocked import BlockedWatch
+from tracer.model.findings.blocked import BLOCKED
 from tracer.model.findings.body import BodyWatch
 from tracer.model.findings.finding import Finding, Rule
 from tracer.model.findings.idle import IdleWatch
@@ -20,7 +20,6 @@ from tracer.model.findings.watch import Sees, Watch, copied
 
 WATCHES: tuple[type[Watch], ...] = (
     SingleWatch,
-    BlockedWatch,
     ThreadWatch,
     TaskWatch,
     BodyWatch,
@@ -33,9 +32,11 @@ WATCHES: tuple[type[Watch], ...] = (
 )
 
 RULES: dict[str, Rule] = {
-    rule.id: rule for watch in WATCHES for rule in watch.rules
+    rule.id: rule
+    for rules in (*(watch.rules for watch in WATCHES), (BLOCKED,))
+    for rule in rules
 }
-"""Every rule there is, by its id."""
+"""Every rule there is, by its id; `BLOCKED` looks at cards, not at records."""
 
 
 def _watches() -> tuple[Watch, ...]:

@@ -1,7 +1,7 @@
 """Events of the loop, of tasks and threads, folded into lanes on one clock."""
 
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,7 @@ from tracer.events import (
     LoopBlocked,
     LoopSelect,
     Released,
+    RunAsgiEnd,
     ScopeBuilt,
     TaskCreated,
     TaskDone,
@@ -97,10 +98,11 @@ class Lanes:
             ThreadQueued: threads.ask,
             ThreadStart: threads.start,
             ThreadEnd: threads.end,
-            LoopBlocked: blocked.say,
-            Tick: blocked.ticked,
+            LoopBlocked: self._block,
+            Tick: self._tick,
             Accept: blocked.accepted,
             ScopeBuilt: blocked.asked,
+            RunAsgiEnd: blocked.ended,
             Held: self._hold,
             Released: self._hold,
             Dropped: self._lose,
@@ -119,6 +121,32 @@ class Lanes:
             self.turns.append(record)
             if len(self.turns) > TURNS:
                 del self.turns[: TURNS // 4]
+        if self.blocked.open:
+            self._settle(self.blocked.due(record))
+
+    def _block(self, record: LoopBlocked) -> None:
+        self.blocked.say(record)
+        self._settle(self.blocked.due(record))
+
+    def _tick(self, record: Tick) -> None:
+        self.blocked.ticked(record)
+        if self.blocked.open:
+            self._settle(self.blocked.due(record))
+
+    def _settle(self, blocks: Iterable[LoopBlocked]) -> None:
+        for block in blocks:
+            self.blocked.settle(self.card(block))
+
+    def end(self) -> None:
+        """Settle what is still open, when no more will come."""
+        self._settle(list(self.blocked.open.values()))
+
+    def settled(self) -> list[Card]:
+        """Fetch the cards that were settled since this was last asked."""
+        cards = self.blocked.fresh
+        if cards:
+            self.blocked.fresh = []
+        return cards
 
     def _hold(self, record: Held | Released) -> None:
         if record.stage != "loop":
@@ -192,7 +220,13 @@ class Lanes:
         return self.threads.gauge(t, pool)
 
     def card(self, block: LoopBlocked) -> Card:
-        """Who held the loop, and who had to wait meanwhile."""
+        """Who held the loop, and who had to wait meanwhile.
+
+        Until the card is settled, what is known by now.
+        """
+        known = self.blocked.cards.get(block.since)
+        if known is not None:
+            return known
         until = block.since + block.ns
         lanes = self.tasks.between(block.since, until)
         jobs = self.threads.between(block.since, until)

@@ -112,11 +112,14 @@ class Tasks:
         lane = self._lane(record.id, record.t, record.req, State.READY)
         lane.name, lane.coro = record.name or lane.name, record.coro
         lane.parent = record.parent
+        if lane.req is None and (made := self.alive.get(record.parent or 0)):
+            lane.req = made.req  # in a context that doesn't know the request
 
     def stepping(self, record: Step) -> None:
         """A step begins, in a task that was ready for some time."""
-        lane = self._lane(record.id, record.t, record.req, State.UNSEEN)
         t, woken, by = record.t, "", None
+        heard = max(t - record.ready, 0)
+        lane = self._lane(record.id, heard, record.req, State.UNSEEN)
         if isinstance(record, TaskResumed):
             woken, by, self.stepped = record.woken_by, record.by, True
         if not self.stepped:

@@ -30,6 +30,8 @@ def culprit(card: Card, words: Words) -> str:
     """Who held the loop, for how long, where, and who waited meanwhile."""
     w = words.loop
     who = w.nobody if card.req is None else label_of(card.req)
+    if card.many:
+        who = w.many
     block = card.block
     lasted = duration(block.ns)
     held = w.culprit.format(who, lasted, block.culprit)

@@ -30,6 +30,7 @@ class LoopWords:
     culprit: str
     unseen: str
     nobody: str
+    many: str
     waited: str
     alone: str
     tick: str
@@ -104,6 +105,7 @@ ENGLISH = LoopWords(
     culprit="{} held the loop for {}: {}",
     unseen="One turn held the loop for {}, over before anybody could look",
     nobody="The server",
+    many="One turn of many short steps",
     waited="{}; meanwhile waited: {}",
     alone="{}; nobody else had anything to do",
     tick="the server's tick",
@@ -150,6 +152,7 @@ CHINESE = LoopWords(
     culprit="{} 占住循环 {}：{}",
     unseen="有一轮占住循环 {}，还没来得及看是谁就结束了",
     nobody="服务器",
+    many="一轮中的许多短步骤一起",
     waited="{}；这期间在等的有 {}",
     alone="{}；其他人都没有事要做",
     tick="服务器的 tick",

@@ -19,8 +19,6 @@ FRESH = 6_000_000_000
 """Nanoseconds that a card stays on a live screen after the loop is free."""
 BEFORE = 50_000_000
 """Nanoseconds in which those who waited come in after it."""
-LATE = 1_000_000_000
-"""Nanoseconds after which nothing more is learnt of who waited."""
 
 
 class Culprit(Painted):
@@ -31,7 +29,7 @@ class Culprit(Painted):
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self._lines: tuple[Line, ...] = ()
-        self._cards: dict[int, tuple[tuple[int, int], Card]] = {}
+        self._cards: dict[int, tuple[tuple[LoopBlocked, int], Card]] = {}
         self._trace: Trace | None = None
         self._shown: LoopBlocked | None = None
 
@@ -77,10 +75,9 @@ class Culprit(Painted):
 
     def _card(self, block: LoopBlocked, lanes: Lanes) -> Card:
         """A card is made anew only while more can be learnt."""
-        until = block.since + block.ns
-        key = block.ns, min(lanes.last, until + LATE)
+        key = block, lanes.last
         known = self._cards.get(block.since)
-        if known is None or known[0] != key:
+        if known is None or not (known[1].settled or known[0] == key):
             known = self._cards[block.since] = key, lanes.card(block)
         return known[1]
 
