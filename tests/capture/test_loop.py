@@ -3,6 +3,7 @@
 # ruff: noqa: ANN401  (tasks of any kind pass through here)
 
 import asyncio
+import contextlib
 import contextvars
 import gc
 import inspect
@@ -13,6 +14,7 @@ from typing import Any, TypeVar
 
 import anyio
 import pytest
+from lens_kit import Lens, Watched
 
 from tracer.capture.loop import (
     StepCoro,
@@ -339,6 +341,36 @@ def test_a_finished_task_keeps_nothing_alive(seen: Seen) -> None:
     gc.disable()
     try:
         seen.run(main())
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize("lens", ["off", "on", "full"])
+def test_a_cancelled_task_leaves_nothing_for_the_garbage_collector(
+    lens: Lens,
+) -> None:
+    class Thing:
+        pass
+
+    async def use(thing: Thing) -> None:
+        await asyncio.sleep(5)
+
+    async def main() -> None:
+        thing = Thing()
+        alive = weakref.ref(thing)
+        task = asyncio.create_task(use(thing))
+        del thing
+        await asyncio.sleep(0)
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+        del task
+        await asyncio.sleep(0)
+        assert alive() is None
+
+    gc.disable()
+    try:
+        Watched(lens).run(main())
     finally:
         gc.enable()
 

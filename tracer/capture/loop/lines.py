@@ -176,13 +176,15 @@ def with_lines(base: type[StepCoro]) -> type[StepCoro]:
             val: BaseException | object = None,
             tb: TracebackType | None = None,
         ) -> object:
-            if (trace := traced()) is None or self.note.req is None:
-                return super().throw(typ, val, tb)
-            sys.settrace(trace)
+            trace = None if self.note.req is None else traced()
+            if trace is not None:
+                sys.settrace(trace)
             try:
                 return super().throw(typ, val, tb)
             finally:
-                _untrace(trace)
+                if trace is not None:
+                    _untrace(trace)
+                del typ, val, tb  # as in the other classes' `throw`
 
     return LinedCoro
 

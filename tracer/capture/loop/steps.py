@@ -124,6 +124,9 @@ class StepCoro(Coroutine[Any, Any, Any]):
             raise
         finally:
             probe.task, probe.step = before, outer
+            # The exception's traceback holds this frame, so the frame must not
+            # hold the exception: both would stay until the next collection.
+            del typ, val, tb, given
 
     def _begin(self) -> None:
         self.announce("")  # an eager task has no name yet
@@ -202,7 +205,10 @@ class _Awaitable:
         return self._coro.send(value)
 
     def throw(self, *args: Any) -> object:  # noqa: ANN401
-        return self._coro.throw(*args)
+        try:
+            return self._coro.throw(*args)
+        finally:
+            del args  # as in the coroutine's own `throw`
 
     def close(self) -> None:
         self._coro.close()

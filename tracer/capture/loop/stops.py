@@ -108,6 +108,9 @@ class LensCoro(StepCoro):
             return awaited
         finally:
             probe.task, probe.step = before, outer
+            # The exception's traceback holds this frame, so the frame must not
+            # hold the exception: both would stay until the next collection.
+            del typ, val, tb, given
 
     def _begin(self) -> None:
         self.announce("")
