@@ -40,6 +40,7 @@ from tracer.events import (
 from tracer.events.log import Record
 from tracer.events.tasks import WaitsFor
 from tracer.model.stage import (
+    MAKES_BOXES,
     SERVER_BOXES,
     Box,
     Leg,
@@ -206,15 +207,16 @@ def advance(request: Request, record: Record) -> Request:
 
     Any record will do, in any order: what makes no sense moves nothing.
     """
-    rail = with_box(request.rail, record, request.depth)
-    at = request.at
-    if at.box >= len(rail):
-        at = Stop(len(rail) - 1, at.leg)
+    rail, at, t = request.rail, request.at, record.t
+    if record.kind in MAKES_BOXES:
+        rail = with_box(rail, record, request.depth)
+        if at.box >= len(rail):
+            at = Stop(len(rail) - 1, at.leg)
     moved = replace(
         request,
         rail=rail,
         at=stop_of(record, rail, at, request.depth),
-        last=max(request.last, record.t),
+        last=t if t > request.last else request.last,
         events=request.events + 1,
     )
     rule = _RULES.get(type(record))

@@ -183,9 +183,10 @@ beside the rail.
 """
 
 
-_MAKES_BOXES = frozenset(
+MAKES_BOXES = frozenset(
     {"middleware.enter", "router.enter", "endpoint.enter", "app.enter"}
 )
+"""Kinds by which a box may be entered that the rail doesn't have."""
 
 _FIXED = {
     kind: Stop(PLACES[part], leg)
@@ -193,6 +194,9 @@ _FIXED = {
     if part in PLACES and leg is not HERE
 }
 """The server's stops, made in advance: its boxes stand still."""
+
+_STILL = frozenset(k for k, place in STOPS.items() if place == (HERE, HERE))
+"""Kinds that move nothing."""
 
 
 def with_box(
@@ -206,8 +210,6 @@ def with_box(
         depth: Depth of the innermost middleware that was entered and not yet
             left, -1 for none: a router stands right inside of it.
     """
-    if record.kind not in _MAKES_BOXES:
-        return rail
     match record:
         case MiddlewareEnter():
             box = Box(Part.MIDDLEWARE, record.name, record.depth)
@@ -267,10 +269,13 @@ def stop_of(
         `now` itself for kinds that move nothing, and for a box that the rail
         doesn't have.
     """
-    fixed = _FIXED.get(record.kind)
+    kind = record.kind
+    if kind in _STILL:
+        return now
+    fixed = _FIXED.get(kind)
     if fixed is not None:
         return fixed
-    part, leg = STOPS.get(record.kind, (HERE, HERE))
+    part, leg = STOPS.get(kind, (HERE, HERE))
     box = now.box if part is None else _find(record, part, rail, depth)
     if box is None:
         return now

@@ -3,12 +3,20 @@
 import dataclasses
 from bisect import insort
 from collections import Counter, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
-from tracer.events import AppLog, AppOutput, Header, Source, StackBuilt
+from tracer.events import (
+    KINDS,
+    AppLog,
+    AppOutput,
+    Header,
+    Layer,
+    Source,
+    StackBuilt,
+)
 from tracer.events.log import Record
 from tracer.model import connections, holds, requests, server
 from tracer.model.clients import TAKEN, Clients
@@ -35,8 +43,10 @@ OUTPUT = 5_000
 ROWS = 100_000
 """Requests, and closed connections, that keep their row."""
 
-FINDINGS = 10_000
-"""Findings that are kept with their proof; all of them are counted."""
+FIRST, NEWEST = 100, 1_000
+"""Findings of each rule that are kept with their proofs, at least: the first
+ones and the newest. All are counted, and one rule's don't push out another's.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,7 +276,6 @@ class Trace:
             closed = [n for n, c in self.connections.items() if c.closed]
             for number in closed[: self.rows // 4]:
                 del self.connections[number]
-        del self.findings[:-FINDINGS]
 
     def _lose(self, number: int) -> None:
         self._kept -= len(self._stories.pop(number, ()))
@@ -279,20 +288,34 @@ class Trace:
             conn = self.connections.get(record.conn)
             if conn is None:
                 conn = Connection(record.conn, opened=record.t)
-            self.connections[record.conn] = connections.advance(conn, record)
-        if record.layer == "server" or record.kind in _RARE:
-            self._rare(record, req)
-        if record.kind in COUNTED:
-            self.loop.feed(record, req)
-        if record.kind in HOLDING:
-            self.holds = holds.advance(self.holds, record)
-        if record.kind in RULED:
-            self._find(self._watching.see(record, req))
+                self.connections[record.conn] = conn
+            if (changed := connections.advance(conn, record)) is not conn:
+                self.connections[record.conn] = changed
+        for take in _TAKES.get(type(record), ()):
+            take(self, record, req)
+
+    def _count(self, record: Record, req: int | None) -> None:
+        self.loop.feed(record, req)
+
+    def _hold(self, record: Record, _: int | None) -> None:
+        self.holds = holds.advance(self.holds, record)
+
+    def _judge(self, record: Record, req: int | None) -> None:
+        self._find(self._watching.see(record, req))
 
     def _find(self, found: Iterable[Finding]) -> None:
         for finding in found:
             self.findings.append(finding)
-            self.found[finding.rule] += 1
+            self.found[finding.rule] = n = self.found[finding.rule] + 1
+            if n > FIRST + NEWEST and n % (NEWEST // 4) == 0:
+                self._thin(finding.rule)
+
+    def _thin(self, rule: str) -> None:
+        """Let a rule's findings go that are neither first nor newest."""
+        all_ = self.findings
+        of_rule = [n for n, each in enumerate(all_) if each.rule == rule]
+        gone = set(of_rule[FIRST:-NEWEST])
+        all_[:] = [each for n, each in enumerate(all_) if n not in gone]
 
     def _rare(self, record: Record, req: int | None) -> None:
         match record:
@@ -317,3 +340,21 @@ class Trace:
 
 _RARE = frozenset({"source", "stack.built", "app.output", "app.log", "dropped"})
 """Kinds that change the trace as a whole, besides those of the server."""
+
+Take = Callable[[Trace, Record, int | None], None]
+
+
+def _takes(kind: str, layer: Layer) -> tuple[Take, ...]:
+    """Who takes records of a kind, besides their request."""
+    parts: dict[Take, bool] = {
+        Trace._rare: layer == "server" or kind in _RARE,  # noqa: SLF001
+        Trace._count: kind in COUNTED,  # noqa: SLF001
+        Trace._hold: kind in HOLDING,  # noqa: SLF001
+        Trace._judge: kind in RULED,  # noqa: SLF001
+    }
+    return tuple(take for take, wants in parts.items() if wants)
+
+
+_TAKES: dict[type, tuple[Take, ...]] = {
+    cls: _takes(kind, cls.layer) for kind, cls in KINDS.items()
+}

@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 
-from findings_cases import CASES, numbered
+from findings_cases import CASES, about, at, numbered
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from tracer import events as e
 from tracer.events.log import Record
 from tracer.model.findings import Findings
-from tracer.model.trace import Trace
+from tracer.model.trace import FIRST, NEWEST, Trace
 
 
 @st.composite
@@ -50,6 +51,22 @@ def test_the_pieces_they_come_in_make_no_difference(
     pieces.end()
     assert pieces.findings == whole.findings
     assert pieces.found == whole.found
+
+
+def test_a_flood_of_one_rule_leaves_what_is_rare_in_sight() -> None:
+    trace = Trace()
+    many = 3 * (FIRST + NEWEST)
+    left = [at(1, e.ClientDisconnected, req=n) for n in range(many)]
+    trace.feed([about(0, e.LifespanStartupFailed, "no"), *left])
+
+    rare, *kept = trace.findings
+    whose = [each.req or 0 for each in kept]
+    assert rare.rule == "lifespan-failed"
+    assert whose[:FIRST] == [*range(FIRST)]
+    assert whose[-NEWEST:] == [*range(many - NEWEST, many)]
+    assert whose == sorted(whose)
+    assert len(kept) < FIRST + NEWEST * 5 / 4
+    assert trace.found == {"lifespan-failed": 1, "client-left": many}
 
 
 @given(runs(), st.integers(0, 40))
