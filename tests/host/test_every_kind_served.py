@@ -3,20 +3,14 @@
 The kinds of the server's own layers have a test like this beside the server.
 """
 
-import os
-import socket
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
-from live import APP, serving
+from live import serving
+from stalled import stalled
 
-from tracer.capture.options import Options
 from tracer.events import KINDS, Dropped
 from tracer.events.breaks import parse_break
 from tracer.events.commands import Break, GoAll, Unbreak
-from tracer.events.log import Decoder, Record
+from tracer.events.log import Record
 
 WANTED = [
     kind
@@ -52,12 +46,16 @@ async def block():
 MINE = ContextVar("mine")
 """
 
-LONG = "x" * 8000
-"""A header that makes the events of a request large."""
+
+@pytest.fixture(scope="module")
+def read_late(tmp_path_factory: pytest.TempPathFactory) -> list[Record]:
+    return stalled(tmp_path_factory.mktemp("stalled"))
 
 
 @pytest.fixture(scope="module")
-def said(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
+def said(
+    tmp_path_factory: pytest.TempPathFactory, read_late: list[Record]
+) -> set[str]:
     folder = tmp_path_factory.mktemp("served")
     stop = Break(1, "router.default", parse_break("router.default"))
     with serving(folder, SERVED, breaks=(stop,), lines=True) as live:
@@ -70,8 +68,7 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
             live.get(path)
         live.feed.stop()
         live.drain()
-    lost = stalled(tmp_path_factory.mktemp("stalled"))
-    return {*live.kinds, *(each.kind for each in lost)}
+    return {*live.kinds, *(each.kind for each in read_late)}
 
 
 @pytest.mark.parametrize("kind", WANTED)
@@ -79,62 +76,12 @@ def test_a_real_socket_produces(kind: str, said: set[str]) -> None:
     assert kind in said
 
 
-def test_a_stalled_viewer_loses_as_many_as_it_is_told(tmp_path: Path) -> None:
-    records = stalled(tmp_path)
-
+def test_a_stalled_viewer_loses_as_many_as_it_is_told(
+    read_late: list[Record],
+) -> None:
+    records = read_late
     lost = sum(each.n for each in records if isinstance(each, Dropped))
     assert lost == records[-1].seq - len(records)
     assert [each.seq for each in records] == sorted(
         each.seq for each in records
     )
-
-
-def stalled(folder: Path) -> list[Record]:
-    """Serve without reading the events until some are lost; then read all."""
-    (folder / "served.py").write_text(APP)
-    recording = folder / "all.jsonl"
-    options = Options(
-        app="served:app",
-        port=0,
-        app_dir=str(folder),
-        record=str(recording),
-        access_log=False,
-    )
-    with subprocess.Popen(
-        [sys.executable, "-P", "-m", "tracer.capture.child"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    ) as child:
-        assert child.stdin is not None
-        assert child.stdout is not None
-        child.stdin.write(options.line())
-        child.stdin.flush()
-        pipe = child.stdout.fileno()
-        decoder = Decoder()
-        records: list[Record] = []
-        while not any(each.kind == "server.started" for each in records):
-            records += decoder.feed(os.read(pipe, 1 << 16))
-        (url,) = (
-            each.url  # type: ignore[union-attr]  # it is a ServerStarted
-            for each in records
-            if each.kind == "server.started"
-        )
-        flood(int(url.rpartition(":")[2]), recording)
-        while not any(each.kind == "dropped" for each in records):
-            records += decoder.feed(os.read(pipe, 1 << 16))
-        child.stdin.close()
-        while data := os.read(pipe, 1 << 16):
-            records += decoder.feed(data)
-    return records
-
-
-def flood(port: int, recording: Path) -> None:
-    """Ask for more than the viewer's queue and the pipe can hold."""
-    request = f"GET / HTTP/1.1\r\nHost: h\r\nX-Long: {LONG}\r\n\r\n".encode()
-    enough = 12 << 20  # bytes; the queue holds 8 MiB, the pipe 1 at most
-    with socket.create_connection(("127.0.0.1", port), 30) as sock:
-        while recording.stat().st_size < enough:
-            sock.sendall(request)
-            answer = b""
-            while not answer.endswith(b"ok"):
-                answer += sock.recv(1 << 16)

@@ -1,111 +1,14 @@
 """Each rule finds what it is about in a served app, and not its like."""
 
-import socket
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from live import PATIENCE, Live, serving
+from watched import BLOCKS, Watched, watching
 
-from tracer.events.log import Record
 from tracer.model.findings import Severity
-from tracer.model.trace import Trace
-
-HERE = Path(__file__).parent
-BLOCKS = "/blocks"
-
-
-class Watched:
-    """A served app, with what has been found in it so far."""
-
-    def __init__(self, live: Live) -> None:
-        self.live = live
-        self.trace = Trace()
-        self.fed = 0
-
-    def look(self) -> Trace:
-        """The trace as it stands."""
-        new = self.live.seen[self.fed :]
-        self.fed += len(new)
-        self.trace.feed(new)
-        return self.trace
-
-    def until(self, happened: Callable[[Trace], object]) -> None:
-        self.live.until(lambda: happened(self.look()))
-
-    def until_kind(self, path: str, kind: str, times: int = 1) -> None:
-        """Wait until so many requests for a path have come to an event."""
-
-        def come(_: Trace) -> bool:
-            seen = (e for e in self.live.seen if e.kind == kind)
-            return sum(self.path(each.req) == path for each in seen) >= times
-
-        self.until(come)
-
-    def path(self, req: int | None) -> str:
-        request = self.trace.requests.get(req or 0)
-        return "" if request is None else request.path
-
-    def rules(self, path: str = "", kept: str = "") -> set[str]:
-        """What was found about requests for a path; empty: about none.
-
-        A busy machine may hold up any turn of the loop: that is left out but
-        where it is meant.
-        """
-        found = self.look().findings
-        rules = {f.rule for f in found if self.path(f.req) == path}
-        return rules - {kept} - (set() if path == BLOCKS else {"loop-blocked"})
-
-    def get(
-        self, path: str, headers: str = "", method: str = "GET", body: str = ""
-    ) -> None:
-        """Send a request, read its answer, and wait for the app's end."""
-        before = self.ended(path)
-        with self.ask(path, headers, method, body) as sock:
-            while sock.recv(1 << 16):
-                pass
-        self.until(lambda _: self.ended(path) > before)
-
-    def ended(self, path: str) -> int:
-        self.look()
-        ends = (e for e in self.live.seen if e.kind == "run_asgi.end")
-        return sum(self.path(each.req) == path for each in ends)
-
-    def post(self, path: str) -> None:
-        self.get(path, method="POST", body="a body")
-
-    def ask(
-        self, path: str, headers: str = "", method: str = "GET", body: str = ""
-    ) -> socket.socket:
-        """Send a request and don't wait."""
-        sock = socket.create_connection(("127.0.0.1", self.live.port), PATIENCE)
-        length = f"Content-Length: {len(body)}\r\n" if body else ""
-        close = "" if "onnection:" in headers else "Connection: close\r\n"
-        head = (
-            f"{method} {path} HTTP/1.1\r\nHost: h\r\n{length}{close}{headers}"
-        )
-        sock.sendall(f"{head}\r\n{body}".encode())
-        return sock
-
-    def leave(self, path: str, stage: str) -> None:
-        """Send a request, and leave as it comes to a stage."""
-        with self.ask(path):
-            self.until_kind(path, stage)
-        self.until_kind(path, "run_asgi.end")
-
-
-@contextmanager
-def watching(
-    folder: Path,
-    name: str,
-    **options: Any,  # noqa: ANN401
-) -> Iterator[Watched]:
-    source = (HERE / f"{name}.py").read_text()
-    with serving(folder, source, **options) as live:
-        yield Watched(live)
 
 
 @pytest.fixture(scope="module")
@@ -204,8 +107,10 @@ BAD = {
     "/crowded": {"thread-waited"},
     "/raises": {"app-exception"},
     "/stops": {"client-left"},
+    "/sleeps": {"wrong-method"},
+    "": {"route-shadowed"},
 }
-"""All that was found about the requests for a path."""
+"""All that was found about the requests for a path; empty: about none."""
 
 GOOD = (
     "/fine", "/alone", "/awaits", "/hears", "/reads", "/replayed",
@@ -313,67 +218,5 @@ def test_each_proof_stands_in_the_trace_and_is_about_its_request(
         assert seqs == sorted(seqs)
 
 
-def test_base_http_middleware_keeps_the_news_back(tmp_path: Path) -> None:
-    with watching(
-        tmp_path, "found_hidden", timeout_graceful_shutdown=1
-    ) as watched:
-        for path in ("/below/asks", "/asks"):
-            watched.leave(path, "endpoint.enter")
-        assert watched.rules("/below/asks", "client-left") == {
-            "disconnect-hidden", "went-on-alone",
-        }  # fmt: skip
-        assert watched.rules("/asks", "client-left") == set()
-        _waits_for_shutdown(watched)
-
-
-def _waits_for_shutdown(watched: Watched) -> None:
-    with watched.ask("/waits"):
-        watched.until_kind("/waits", "endpoint.enter")
-        watched.live.feed.stop()
-        watched.live.drain()
-    (found,) = [
-        f for f in watched.look().findings if f.rule == "shutdown-waited"
-    ]
-    assert str(found.facts["who"]).endswith(" GET /waits")
-
-
 def test_a_server_that_ends_at_once_waits_for_nobody(broken: Watched) -> None:
     assert broken.trace.found["shutdown-waited"] == 0
-
-
-def test_a_request_that_comes_as_its_connection_ends(tmp_path: Path) -> None:
-    with watching(
-        tmp_path, "found_broken", timeout_keep_alive=0.5, slow_callback=0.05
-    ) as watched:
-        prompt = watched.ask("/fine", "Connection: keep-alive\r\n")
-        with prompt:
-            watched.until_kind("/fine", "run_asgi.end")
-            prompt.sendall(b"GET /sleeps HTTP/1.1\r\nHost: h\r\n\r\n")
-            watched.until_kind("/sleeps", "run_asgi.end")
-        assert watched.rules() == {"route-shadowed"}
-        deadline = time.monotonic() + PATIENCE
-        while not watched.trace.found["keepalive-race"]:
-            assert time.monotonic() < deadline
-            _come_late(watched)
-
-
-def _come_late(watched: Watched) -> None:
-    """Send while the loop is blocked until after the timer was due."""
-    armed = _count(watched.live.seen, "keepalive.armed")
-    blocked = _count(watched.live.seen, "loop.blocked")
-    ended = watched.ended("/blocks")
-    with watched.ask("/fine", "Connection: keep-alive\r\n") as late:
-        watched.until(
-            lambda _: _count(watched.live.seen, "keepalive.armed") > armed
-        )
-        with watched.ask("/blocks?for=0.7"):
-            watched.until(
-                lambda _: _count(watched.live.seen, "loop.blocked") > blocked
-            )
-            late.sendall(b"GET /fine HTTP/1.1\r\nHost: h\r\n\r\n")
-            watched.until(lambda _: watched.ended("/blocks") > ended)
-            late.recv(1 << 16)
-
-
-def _count(records: list[Record], kind: str) -> int:
-    return sum(each.kind == kind for each in records)
