@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tracer.events import (
+    KINDS,
     ClientClosed,
     ClientConnected,
     ConnectionLost,
@@ -104,6 +105,12 @@ class Placing:
         free: list[Placed] = []
         if self.stepping is not None and record.thread == "loop":
             free = self._let_go(record)
+        if type(record) not in _APART:
+            if record.req is not None:
+                placed = self._of_request(record, record.req, requests)
+            else:
+                placed = self._of_connection(record, requests)
+            return [*free, placed] if free else [placed]
         match record:
             case TaskCreated() | TaskStarted() | TaskDone():
                 return [*free, self._of_task(record, requests)]
@@ -294,6 +301,21 @@ class Placing:
         if isinstance(record, TaskStarted):
             self.stepping = record.id
         return WAITS
+
+
+_APART = frozenset(
+    {
+        ProtocolCreated,
+        TaskCreated,
+        TaskDone,
+        TaskLost,
+        TaskResumed,
+        TaskStarted,
+        TaskSuspended,
+    }
+    | {cls for cls in KINDS.values() if issubclass(cls, ClientEvent)}
+)
+"""Kinds that are not simply their request's, or their connection's."""
 
 
 def _is_about_none(event: ClientEvent) -> bool:

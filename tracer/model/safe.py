@@ -6,7 +6,7 @@ link or read backwards. What can do that is made visible here instead.
 """
 
 import unicodedata
-from operator import attrgetter
+from operator import attrgetter, is_
 from typing import Any, NewType
 
 import msgspec
@@ -110,7 +110,7 @@ def door(record: Record) -> Record:
     changes = {}
     for name in names:
         value = getattr(record, name)
-        if value is not None and (made := _harmless(value)) is not value:
+        if value and (made := _harmless(value)) is not value:
             changes[name] = made
     return msgspec.structs.replace(record, **changes) if changes else record
 
@@ -121,12 +121,12 @@ def _is_harmless(text: str) -> bool:
 
 def _harmless(value: Any) -> Any:  # noqa: ANN401
     """The same value with its texts safe; the very same if they all were."""
+    if isinstance(value, str):
+        return value if _is_harmless(value) else safe(value)
     match value:
-        case str():
-            return value if _is_harmless(value) else safe(value)
         case tuple() | list():
             made = [_harmless(each) for each in value]
-            if all(new is old for new, old in zip(made, value, strict=True)):
+            if all(map(is_, made, value)):
                 return value
             return type(value)(made)
         case dict():

@@ -301,7 +301,8 @@ class Trace:
         self.holds = holds.advance(self.holds, record)
 
     def _judge(self, record: Record, req: int | None) -> None:
-        self._find(self._watching.see(record, req))
+        if found := self._watching.see(record, req):
+            self._find(found)
 
     def _find(self, found: Iterable[Finding]) -> None:
         for finding in found:

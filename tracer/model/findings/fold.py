@@ -1,6 +1,6 @@
 """Records in, findings out: each kind's records go to those who watch it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from tracer.events.log import Record
@@ -16,7 +16,7 @@ from tracer.model.findings.shutdown import ShutdownWatch
 from tracer.model.findings.single import SingleWatch
 from tracer.model.findings.tasks import TaskWatch
 from tracer.model.findings.threads import ThreadWatch
-from tracer.model.findings.watch import Sees, Watch, copied
+from tracer.model.findings.watch import NOTHING, Sees, Watch, copied
 
 WATCHES: tuple[type[Watch], ...] = (
     SingleWatch,
@@ -65,7 +65,7 @@ class Findings:
                 by_kind.setdefault(kind, []).append(see)
         self._sees = {kind: tuple(each) for kind, each in by_kind.items()}
 
-    def see(self, record: Record, req: int | None) -> Iterable[Finding]:
+    def see(self, record: Record, req: int | None) -> Sequence[Finding]:
         """Take one record, and say what it settles: mostly nothing.
 
         Args:
@@ -74,8 +74,9 @@ class Findings:
         """
         found: list[Finding] = []
         for see in self._sees.get(record.kind, ()):
-            found += see(record, req)
-        return found
+            if (seen := see(record, req)) is not NOTHING:
+                found += seen
+        return found or NOTHING
 
     def end(self, t: int) -> Iterable[Finding]:
         """Say what is still open, when no more will come.
