@@ -121,6 +121,19 @@ def test_a_held_task_is_held_and_does_not_just_wait() -> None:
     ]
 
 
+def test_who_only_gave_way_could_run_at_once() -> None:
+    lanes = folded(
+        said(1, TaskStarted, 7),
+        said(3, TaskSuspended, 7, "gave way"),
+        said(9, TaskResumed, 7, "turn", None, 2),
+    )
+    assert cuts(lanes.tasks.known[7]) == [
+        (1, 3, "runs", ""),
+        (3, 9, "ready", "turn"),
+        (9, None, "runs", "turn"),
+    ]
+
+
 def test_without_the_lens_a_task_is_alive_and_nothing_more_is_claimed() -> None:
     lanes = folded(
         said(1, TaskCreated, 7, "Task-7", "run_asgi", req=1),

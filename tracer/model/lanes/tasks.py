@@ -31,6 +31,10 @@ Step = TaskStarted | TaskResumed
 Stop = TaskSuspended | TaskDone
 
 
+_STATES = {"held": State.HELD, "gave way": State.READY}
+"""What a suspended task waits for, where it is no waiting."""
+
+
 @dataclass(slots=True)
 class Ended:
     """Lanes of tasks that have ended, in order of their ends.
@@ -142,10 +146,12 @@ class Tasks:
         if isinstance(record, TaskDone):
             self._done(lane, record)
         else:
-            held = record.waits_for == "held"
-            state = State.HELD if held else State.WAITS
+            what = record.waits_for
+            state = _STATES.get(what, State.WAITS)
             segment = self._segment(lane, record.t, state, record)
-            segment.what, segment.by = record.waits_for, record.by
+            # What is ready says by whom it was woken: see `TaskResumed`.
+            segment.what = "turn" if state is State.READY else what
+            segment.by = record.by
             segment.on, segment.line = record.on, record.line
             segment.where = record.where
             self._turn(lane, segment)

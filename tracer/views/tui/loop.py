@@ -50,6 +50,8 @@ BUSY = 5_000
 
 TALL = 9
 """Lines of a pane that has room for the legend."""
+TALLER = 16
+"""Lines of a pane that has room for the loop's own legend, too."""
 
 
 class Loop(Lines):
@@ -128,7 +130,8 @@ the bottom.
             self.refresh()
 
     def on_resize(self) -> None:
-        self.below = 2 if self.size.height > TALL else 1
+        height = self.size.height
+        self.below = 1 + (height > TALL) + (height > TALLER)
         if self._moment is not None:
             self.show(self._moment)
         super().on_resize()
@@ -272,7 +275,7 @@ the bottom.
         """What the lane with the cursor does, and what the glyphs mean."""
         moment = self._moment
         if y or moment is None:
-            return legend()
+            return legend(y - 1)
         gauge = moment.trace.lanes.gauge(moment.at)
         busy = pool(gauge)
         row = self._rows[self.cursor] if self._rows else None

@@ -25,9 +25,18 @@ LEGEND: Line = (
 )  # fmt: skip
 
 
-def legend() -> Line:
-    """What the glyphs mean."""
-    return ((" ", ""), *LEGEND)
+LOOP_LEGEND: Line = (
+    ("loop: ", "muted"),
+    ("#12 2", "good"), (" task of request 12 ", "muted"),
+    ("s", "server"), (" of the server ", "muted"),
+    ("c", "connection"), (" callback ", "muted"),
+    ("▁", "faint"), (" sleeps in select", "muted"),
+)  # fmt: skip
+
+
+def legend(line: int = 0) -> Line:
+    """What the glyphs mean: on all lanes, and on the loop's own."""
+    return ((" ", ""), *(LOOP_LEGEND if line else LEGEND))
 
 
 def axis_cells(view: View, began: int) -> Cells:
@@ -160,6 +169,8 @@ def _doing(row: Row, now: Segment, moment: Moment) -> str:
 
 
 def _waker(segment: Segment) -> str:
+    if segment.what == "turn":
+        return "nobody: it had only given way"
     if segment.on is not None:
         return f"{segment.what} {segment.on}"
     return segment.what
