@@ -123,6 +123,7 @@ def test_a_held_task_is_held_and_does_not_just_wait() -> None:
 
 def test_who_only_gave_way_could_run_at_once() -> None:
     lanes = folded(
+        said(0, LoopSelect, 0, ()),
         said(1, TaskStarted, 7),
         said(3, TaskSuspended, 7, "gave way"),
         said(9, TaskResumed, 7, "turn", None, 2),
