@@ -17,9 +17,11 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     folder = tmp_path_factory.mktemp("broken")
     with watching(folder, "found_broken", slow_callback=0.25) as watched:
         for path in PLAIN:
-            watched.get(path)
+            watched.answered(path)
         for path in POSTED:
-            watched.post(path)
+            watched.answered(path, method="POST", body="a body")
+        each = [*PLAIN, *POSTED]
+        watched.until(lambda _: all(map(watched.ended, each)))
         _in_vain(watched)
         _blocked(watched)
         _crowded(watched)

@@ -55,23 +55,24 @@ class Watched:
         rules = {f.rule for f in found if self.path(f.req) == path}
         return rules - {kept} - (set() if path == BLOCKS else {"loop-blocked"})
 
-    def get(
-        self, path: str, headers: str = "", method: str = "GET", body: str = ""
-    ) -> None:
+    def get(self, path: str, headers: str = "") -> None:
         """Send a request, read its answer, and wait for the app's end."""
         before = self.ended(path)
+        self.answered(path, headers)
+        self.until(lambda _: self.ended(path) > before)
+
+    def answered(
+        self, path: str, headers: str = "", method: str = "GET", body: str = ""
+    ) -> None:
+        """Send a request and read its answer."""
         with self.ask(path, headers, method, body) as sock:
             while sock.recv(1 << 16):
                 pass
-        self.until(lambda _: self.ended(path) > before)
 
     def ended(self, path: str) -> int:
         self.look()
         ends = (e for e in self.live.seen if e.kind == "run_asgi.end")
         return sum(self.path(each.req) == path for each in ends)
-
-    def post(self, path: str) -> None:
-        self.get(path, method="POST", body="a body")
 
     def ask(
         self, path: str, headers: str = "", method: str = "GET", body: str = ""
