@@ -18,6 +18,7 @@ from tracer.events import (
     Event,
     Line,
     LoopBlocked,
+    LoopCreated,
     LoopSelect,
     RunAsgiEnd,
     RunAsgiStart,
@@ -341,3 +342,10 @@ def test_a_block_that_nobody_saw_blames_nobody() -> None:
         "One turn held the loop for 106 ms, over before anybody could look;"
         " meanwhile waited: the server's tick",
     ]
+
+
+def test_what_of_a_loop_cant_be_seen_is_said() -> None:
+    made = at(1, 0, LoopCreated, "uvloop.Loop", "libuv", "its turns: in C")
+
+    (line,) = [each for each in told([made]) if "loop.created" in each]
+    assert line.endswith("one event loop now: uvloop.Loop; its turns: in C")
