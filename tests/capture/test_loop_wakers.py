@@ -397,3 +397,14 @@ def test_a_step_tells_since_when_it_runs_and_whose_it_is() -> None:
     assert first.number == 1
     (resumed,) = seen.of("task.resumed")
     assert since == [resumed.t + seen.probe.zero]
+
+
+def test_a_fault_of_ours_in_asking_who_costs_the_answer_only(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr("tracer.capture.loop.traced.waker_of", broken)
+    assert watch(asyncio.sleep(0.001)).wakes() == [("callback", None)]
+    assert "asgi-trace failed" in caplog.text

@@ -93,7 +93,14 @@ class Lens(Turns):
         probe.emit(
             LoopSelect(
                 now - begun,
-                tuple([owners[key.fd] for key, _ in ready]) if ready else (),
+                tuple(
+                    [
+                        owners.get(key.fd) or ("other", key.fd, None)
+                        for key, _ in ready
+                    ]
+                )
+                if ready
+                else (),
                 timeout,
                 t=now - probe.zero,
                 turn=probe.turn,

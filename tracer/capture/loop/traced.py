@@ -10,6 +10,7 @@ from time import monotonic_ns
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from tracer.capture.fault import fault
 from tracer.capture.loop.chain import IN_THREADS, number_of
 from tracer.capture.loop.executor import run_in_executor
 from tracer.capture.loop.lines import with_lines
@@ -146,6 +147,12 @@ class SeenStops(SeenTasks):
         coro.ready = monotonic_ns()
         if coro.gave_way or not coro.begun:
             return
+        try:
+            self._ask_who(coro, args)
+        except Exception:  # noqa: BLE001  # the app must not have it
+            fault()
+
+    def _ask_who(self, coro: LensCoro, args: tuple[Any, ...]) -> None:
         awaited = args[0] if args else None
         if isinstance(awaited, asyncio.Task):
             coro.woken_by, coro.waker = "task", number_of(awaited)
@@ -156,7 +163,7 @@ class SeenStops(SeenTasks):
         if (task := self._probe.task) is not None:
             coro.woken_by, coro.waker = "task", task
         else:
-            frame = sys._getframe(2)  # noqa: SLF001  # documented
+            frame = sys._getframe(3)  # noqa: SLF001  # documented
             coro.woken_by, coro.waker = waker_of(self, frame, coro)
             if coro.woken_by in _UNHEARD:
                 self._overslept(coro, frame)
