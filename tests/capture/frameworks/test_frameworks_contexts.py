@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import weakref
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextvars import ContextVar
 from typing import Any
 
@@ -314,3 +314,28 @@ def test_dependencies_in_threads_hide_what_they_set() -> None:
     assert contexts[0] == ("user", ("count: int",), ())
     assert ("yielded", ("user: User",), ()) in contexts
     assert [unseen for _, _, unseen in contexts if unseen] == [("count: int",)]
+
+
+def test_a_sync_dependency_with_yield_hides_what_it_sets() -> None:
+    fastapi = pytest.importorskip("fastapi")
+
+    def session() -> Iterator[int]:
+        COUNT.set(7)
+        yield 7
+
+    app = fastapi.FastAPI(openapi_url=None)
+
+    async def endpoint(one: int = fastapi.Depends(session)) -> int:
+        return one
+
+    app.get("/sub/items/{id}")(endpoint)
+    served = Served(app)
+
+    queued = [e.name for e in served.events if e.kind == "thread.queued"]
+    assert queued == ["session", "session"]  # up to its yield, and after it
+    assert served.contexts == [
+        ("session", ("count: int",), ()),
+        ("session", (), ("count: int",)),
+        # After the yield it runs in another copy, and misses its own.
+        ("GET /sub/items/{id}", (), ("count: int",)),
+    ]
