@@ -53,7 +53,7 @@ LOOP = code_in("/lib/asyncio/base_events.py")
 def root() -> Iterator[None]:
     sources.set_root(HERE.parent)
     yield
-    sources.forget_root()
+    sources.set_root(None)
 
 
 @pytest.mark.parametrize(

@@ -90,4 +90,4 @@ def test_the_apps_own_code_is_told_from_packages_and_from_ours(
                 for file, owner in others(root, ours)
             } == {str(file): owner for file, owner in others(root, ours)}
     finally:
-        sources.forget_root()
+        sources.set_root(None)

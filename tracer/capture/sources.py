@@ -102,15 +102,9 @@ Owner = Literal["app", "package", "python", "ours"]
 """Whose a code is. `python`: of the standard library."""
 
 
-def set_root(folder: Path) -> None:
-    """Say in which folder the app's own code stands."""
-    _own.root = f"{folder}{os.sep}"
-    _own.files.clear()
-
-
-def forget_root() -> None:
-    """Know no folder of the app's any more; for tests."""
-    _own.root = ""
+def set_root(folder: Path | None) -> None:
+    """Say in which folder the app's own code stands; None: nobody knows."""
+    _own.root = "" if folder is None else f"{folder}{os.sep}"
     _own.files.clear()
 
 

@@ -85,11 +85,7 @@ from tracer.events.framework import (
     RouterRedirect,
     StackBuilt,
 )
-from tracer.events.h11 import (
-    H11Error,
-    H11Event,
-    H11Send,
-)
+from tracer.events.h11 import H11Error, H11Event, H11Send
 from tracer.events.header import FORMAT, Header
 from tracer.events.loop import (
     AcceptFailed,

@@ -132,7 +132,7 @@ def test_two_apps_at_once_keep_their_requests_apart() -> None:
     assert reqs(one) == reqs(two) == [1, 2, 3]
     assert reqs(one, "endpoint.enter") == [1, 2, 3]
     assert not reqs(two, "endpoint.enter")
-    assert sorted(reqs(two, "response.call")) == [1, 2, 3]  # type: ignore[type-var]
+    assert sorted(reqs(two, "response.call")) == [1, 2, 3]  # type: ignore[type-var]  # none is None
 
 
 def test_an_app_that_was_not_given_to_us_stays_silent() -> None:
@@ -303,12 +303,12 @@ def test_each_place_is_described_once_before_it_is_used() -> None:
     known: set[int] = set()
     for each in first:
         if each.kind == "source":
-            known.add(each.id)  # type: ignore[attr-defined]
+            known.add(each.id)  # type: ignore[attr-defined]  # sources only
         elif each.where is not None:
             assert each.where in known
     assert not seen.of("source")
     texts = {
-        each.name: (each.file, each.text)  # type: ignore[attr-defined]
+        each.name: (each.file, each.text)  # type: ignore[attr-defined]  # sources only
         for each in first
         if each.kind == "source"
     }

@@ -126,7 +126,7 @@ def test_the_usual_names_are_tried_before_others() -> None:
 
 def test_a_search_ends_in_a_cycle_and_in_a_large_graph() -> None:
     ring = Holder()
-    ring.app = ring  # type: ignore[attr-defined]
+    ring.app = ring  # type: ignore[attr-defined]  # as a user would
     chain = Holder()
     for _ in range(LOOKS + 10):
         chain = Holder(app=chain)
@@ -151,7 +151,7 @@ def test_what_was_found_can_be_replaced_where_it_sits() -> None:
     slots = Slots()
     held = functools.partial(print, 1, target, sep=None)
     starts: list[Any] = [Holder(x=target), outer(target), held, slots]
-    slots.nxt = target  # type: ignore[attr-defined]
+    slots.nxt = target  # type: ignore[attr-defined]  # as a user would
     other = Named()
 
     for start in starts:
@@ -169,7 +169,7 @@ def test_a_memo_forgets_with_the_object_and_never_asks_it() -> None:
         def __eq__(self, other: object) -> bool:
             raise RuntimeError
 
-        __hash__ = None  # type: ignore[assignment]
+        __hash__ = None  # type: ignore[assignment]  # a user's may be so
 
     memo: Memo[str] = Memo()
     one, two = Equal(), Equal()

@@ -63,7 +63,7 @@ END: dict[CodeType, str] = {
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="new in Python 3.12")
 def test_the_interpreter_itself_sees_the_same_calls() -> None:
-    monitoring = sys.monitoring  # type: ignore[attr-defined,unused-ignore]
+    monitoring = sys.monitoring  # type: ignore[attr-defined,unused-ignore]  # not in 3.11
     events = monitoring.events
     begun = [(code, events.PY_START) for code in BEGIN]
     ended = [(code, events.PY_RETURN) for code in END]

@@ -80,7 +80,7 @@ class _Identity:
         self.thing = thing
 
     @property
-    def __dict__(self) -> Any:  # type: ignore[override]
+    def __dict__(self) -> Any:  # type: ignore[override]  # meant
         return self.thing.__dict__
 
     @classmethod
@@ -265,7 +265,7 @@ class Hostile:
     def __bool__(self) -> bool:
         raise RuntimeError("asked for its truth")
 
-    @property  # type: ignore[misc]
+    @property  # type: ignore[misc]  # so does a user
     def __class__(self) -> Any:
         raise RuntimeError("asked for its class")
 

@@ -151,7 +151,7 @@ class Wire:
     def kinds(self) -> list[str]:
         """The kinds of the events, h11's with their names."""
         return [
-            f"{each.kind} {each.name}"  # type: ignore[attr-defined]
+            f"{each.kind} {each.name}"  # type: ignore[attr-defined]  # both have one
             if each.kind in {"h11.event", "h11.send"}
             else each.kind
             for each in self.events

@@ -318,7 +318,7 @@ def test_f26_only_a_second_sigint_forces(second: int, forces: bool) -> None:
                 child.end()
         child.end()
         steps = [
-            each.step  # type: ignore[union-attr]
+            each.step  # type: ignore[union-attr]  # of this kind
             for each in child.records
             if each.kind == "shutdown.step"
         ]

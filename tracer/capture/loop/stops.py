@@ -63,6 +63,8 @@ class LensCoro(StepCoro):
 
     def send(self, value: object) -> object:
         """Run one step of the task."""
+        # As `StepCoro.send`, and not by way of it: that would be one call more
+        # at each step of each task.
         coro = self._living() if self._coro is None else self._coro
         probe = self._probe
         before, outer = probe.task, probe.step

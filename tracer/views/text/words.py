@@ -4,6 +4,7 @@ Sentences about events are not here: those are `views.explain`'s.
 """
 
 from dataclasses import dataclass
+from typing import get_args
 
 from tracer.events.tasks import WaitsFor
 
@@ -76,27 +77,7 @@ ENGLISH = LoopWords(
     longest="longest turn {} (turn {}{})",
     of=", {}",
     tasks="tasks made {:,} · suspended {:,}×",
-    waits={
-        "sleep": "sleep",
-        "event": "event",
-        "lock": "lock",
-        "semaphore": "semaphore",
-        "condition": "condition",
-        "barrier": "barrier",
-        "queue": "queue",
-        "worker thread": "worker thread",
-        "free thread": "free thread",
-        "child task": "child task",
-        "child tasks": "child tasks",
-        "stream data": "stream data",
-        "request body": "request body",
-        "client to read": "client to read",
-        "socket": "socket",
-        "subprocess": "subprocess",
-        "gave way": "gave way",
-        "held": "held",
-        "future": "future",
-    },
+    waits={each: each for each in get_args(WaitsFor)},
     late="longest ready but waiting: {}, task {}{}",
     jobs="calls in threads {:,}",
     threads="at most {} of {} threads at once",
