@@ -107,7 +107,8 @@ def make_parser(version: str) -> Parser:
     _replay(commands)
     _findings(commands)
     about = sending.ABOUT
-    sending.fill(_command(commands, "send", "send to a server", about))
+    what = "send a server requests, also such as make trouble"
+    sending.fill(_command(commands, "send", what, about))
     commands.add_parser(
         "schema",
         help="print the JSON Schema of a recording's lines",
