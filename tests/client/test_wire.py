@@ -305,7 +305,7 @@ def echo() -> Iterator[tuple[str, int]]:
     server.listening.close()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(steps=st.lists(STEPS, max_size=8))
 def test_any_steps_come_to_an_end_and_each_connection_too(
     echo: tuple[str, int], steps: list[AnyStep]

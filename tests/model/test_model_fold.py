@@ -74,7 +74,7 @@ def kinds(trace: Trace, req: int) -> list[str]:
 
 
 @given(SEQUENCES)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_any_records_fold(records: list[Record]) -> None:
     trace = Trace()
     trace.feed(records)
@@ -86,7 +86,7 @@ def test_any_records_fold(records: list[Record]) -> None:
 
 
 @given(SEQUENCES, st.integers(1, 7))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_the_pieces_they_come_in_make_no_difference(
     records: list[Record], size: int
 ) -> None:
@@ -98,7 +98,7 @@ def test_the_pieces_they_come_in_make_no_difference(
 
 
 @given(SEQUENCES)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_each_record_is_told_once(records: list[Record]) -> None:
     trace = Trace()
     told = [own for _, group in trace.tell(records) for own in group]
@@ -112,7 +112,7 @@ def key(record: Record) -> tuple[int, int, int | None, int | None]:
 
 
 @given(SEQUENCES, SEQUENCES)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_copy_and_the_values_in_a_trace_stay_as_they_were(
     before: list[Record], after: list[Record]
 ) -> None:

@@ -193,7 +193,7 @@ def said(draw: st.DrawFn) -> Record:
     return record
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(said(), max_size=30))
 def test_nobody_is_held_twice_and_all_that_is_held_was_said(
     records: list[Record],
@@ -209,7 +209,7 @@ def test_nobody_is_held_twice_and_all_that_is_held_was_said(
 
 
 @given(st.lists(said(), max_size=20))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_the_pieces_they_come_in_make_no_difference(
     records: list[Record],
 ) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from model_records import RECORDS
 
@@ -480,7 +480,6 @@ def hold_true(lanes: Lanes) -> None:
 
 
 @given(STEPS)
-@settings(deadline=None)
 def test_one_thing_is_lit_at_a_time_and_segments_fill_each_life(
     steps: list[tuple[str, int, int]],
 ) -> None:
@@ -488,7 +487,6 @@ def test_one_thing_is_lit_at_a_time_and_segments_fill_each_life(
 
 
 @given(st.lists(RECORDS, max_size=30))
-@settings(deadline=None)
 def test_so_it_is_with_any_records(records: list[Record]) -> None:
     lanes = folded(*records)
     hold_true(lanes)
@@ -499,7 +497,6 @@ def test_so_it_is_with_any_records(records: list[Record]) -> None:
 
 
 @given(STEPS, st.integers(0, 60))
-@settings(deadline=None)
 def test_a_copy_is_not_touched_by_what_comes_later(
     steps: list[tuple[str, int, int]], cut: int
 ) -> None:

@@ -31,7 +31,7 @@ def scores(records: list[Record]) -> list[Score]:
 
 
 @given(st.lists(RECORDS, max_size=25), st.floats(-1, 60))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_every_clock_has_a_beat_and_every_beat_a_place(
     records: list[Record], clock: float
 ) -> None:

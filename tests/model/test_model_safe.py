@@ -79,7 +79,7 @@ def texts(value: object) -> list[str]:
 
 
 @given(RECORDS)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_a_record_comes_in_with_all_its_texts_safe(record: Record) -> None:
     let_in = door(record)
     assert type(let_in) is type(record)

@@ -28,7 +28,7 @@ from tracer.model.trace import Trace
 
 
 @given(st.lists(RECORDS, max_size=40))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_the_spans_of_a_task_or_thread_nest(records: list[Record]) -> None:
     made = spans(records)
     assert [span.first for span in made] == sorted(s.first for s in made)
@@ -74,7 +74,7 @@ def test_the_tables_name_kinds_that_there_are() -> None:
 
 
 @given(st.lists(RECORDS, max_size=60))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_a_task_has_one_step_at_a_time(records: list[Record]) -> None:
     made = lit(records)
     assert [span.first for span in made] == sorted(s.first for s in made)

@@ -34,7 +34,7 @@ SGR = re.compile(r"\x1b\[[0-9;]*m")
     st.booleans(),
     st.booleans(),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_no_record_can_write_anything_but_text(
     records: list[Record],
     depth: str,
@@ -60,7 +60,7 @@ IDLE = re.compile(r"… idle turns: .*, events: (\d+), at most the tick's$")
 
 
 @given(st.lists(RECORDS, max_size=12), st.booleans())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_every_event_has_its_line_in_a_pipe_and_only_one(
     records: list[Record], live: bool
 ) -> None:

@@ -302,7 +302,7 @@ def test_without_turns_there_are_no_figures_of_the_loop() -> None:
 
 
 @given(st.lists(RECORDS, max_size=30), st.integers(1, 9))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_all_is_given_on_once_whatever_the_pieces(
     records: list[Record], size: int
 ) -> None:

@@ -554,7 +554,7 @@ wishes = st.one_of(
 )  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(wishes, max_size=12))
 def test_whatever_is_wished_every_answer_comes_in_the_end(
     told: list[Wish | None],

@@ -265,7 +265,7 @@ def test_one_byte_at_a_time(name: str) -> None:
 SMALL = [each for each in REQUESTS.values() if len(each) < 1000]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.lists(st.sampled_from(SMALL), min_size=1, max_size=4).map(b"".join),
     st.lists(st.integers(1, 60), max_size=12),
@@ -278,7 +278,7 @@ def test_any_requests_cut_anywhere(data: bytes, sizes: list[int]) -> None:
     compare(*filter(None, [*reads, data]))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.sampled_from(SMALL), st.integers(0, 200), st.binary(max_size=3))
 def test_any_request_with_a_few_bytes_changed(
     data: bytes, at: int, noise: bytes

@@ -39,7 +39,7 @@ def _of(record: Record, run: int) -> Record:
 
 
 @given(runs(), st.integers(1, 5))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_the_pieces_they_come_in_make_no_difference(
     records: list[Record], size: int
 ) -> None:
@@ -70,7 +70,7 @@ def test_a_flood_of_one_rule_leaves_what_is_rare_in_sight() -> None:
 
 
 @given(runs(), st.integers(0, 40))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_a_copy_goes_its_own_way(records: list[Record], cut: int) -> None:
     first = Findings()
     _see(first, records[:cut])

@@ -105,7 +105,7 @@ def alike(draw: st.DrawFn, template: str) -> str:
 
 
 @given(TEMPLATES, st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_what_is_covered_the_first_really_takes(
     first: str, data: st.DataObject
 ) -> None:
@@ -116,7 +116,7 @@ def test_what_is_covered_the_first_really_takes(
 
 
 @given(TEMPLATES, TEMPLATES, st.data())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_what_fits_is_what_starlette_matches(
     template: str, other: str, data: st.DataObject
 ) -> None:

@@ -116,7 +116,7 @@ def test_the_fixture_is_hostile_in_each_kind_it_has() -> None:
     assert len(kinds & set(KINDS)) > 30
 
 
-@settings(suppress_health_check=list(HealthCheck), deadline=None)
+@settings(suppress_health_check=list(HealthCheck))
 @given(st.lists(st.sampled_from(exchanges(2)), max_size=40), st.data())
 def test_the_player_bears_any_order_of_events(
     records: list[Event], data: st.DataObject

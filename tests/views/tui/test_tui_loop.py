@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tui_kit import Maker, Stage, exchanges, play, same_as_golden
 
@@ -74,7 +74,6 @@ TIMES = st.lists(
 
 
 @given(TIMES, st.integers(20, 200), st.integers(0, 10**9))
-@settings(deadline=None)
 def test_an_axis_has_its_cells_and_time_only_rises(
     times: list[tuple[int, int]], cells: int, t: int
 ) -> None:
@@ -159,7 +158,6 @@ STEPS = st.lists(
 
 
 @given(STEPS)
-@settings(deadline=None)
 def test_no_column_has_two_whole_blocks(
     steps: list[tuple[str, int, int]],
 ) -> None:
