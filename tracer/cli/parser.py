@@ -6,6 +6,7 @@ What the options do stands in their help, which is the manual.
 import argparse
 import textwrap
 from collections.abc import Callable, Sequence
+from difflib import get_close_matches
 from typing import Any, NoReturn
 
 from tracer.cli import sending
@@ -42,7 +43,26 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         message = message[:1].lower() + message[1:]
-        raise SystemExit(fail(f"{message}; see {self.prog} --help", USAGE))
+        see = " See" if message.endswith("?") else "; see"
+        raise SystemExit(fail(f"{message}{see} {self.prog} --help", USAGE))
+
+    def parse_known_args(  # type: ignore[override]  # argparse's is overloaded
+        self,
+        args: Sequence[str] | None = None,
+        namespace: argparse.Namespace | None = None,
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """Let the command itself say what it doesn't know.
+
+        argparse hands that back to the parser of the whole command line,
+        which would point to the help of another one.
+        """
+        known, rest = super().parse_known_args(args, namespace)
+        if rest:
+            given = rest[0].partition("=")[0]
+            near = get_close_matches(given, self._option_string_actions, 1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            self.error(f"unrecognized arguments: {' '.join(rest)}{hint}")
+        return known, rest
 
 
 class Refuse(argparse.Action):
