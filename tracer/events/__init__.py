@@ -2,7 +2,7 @@
 
 Read `envelope` first, then the layers in the order in which a request meets
 them: `server`, `loop`, `tasks`, `connection`, `h11`, `cycle`, `framework`,
-and at last `client` and `other`. `commands` is what a viewer may ask for.
+`websocket`, and at last `client` and `other`. `commands` is what a viewer may ask for.
 `log` writes and reads them, `states` holds the state tables, `schema` tells
 other programs what a line looks like.
 """
@@ -28,6 +28,7 @@ from tracer.events.connection import (
     KeepaliveCancelled,
     KeepaliveFired,
     ProtocolCreated,
+    ProtocolSwitched,
     ReadPaused,
     ReadResumed,
     TransportClose,
@@ -141,6 +142,16 @@ from tracer.events.tasks import (
     ThreadQueued,
     ThreadStart,
 )
+from tracer.events.websocket import (
+    WsClose,
+    WsFragment,
+    WsHandshake,
+    WsLimit,
+    WsMessage,
+    WsPing,
+    WsPong,
+    WsTimeout,
+)
 
 KINDS: dict[str, type[Event]] = {
     str(cls.__struct_config__.tag): cls
@@ -185,6 +196,7 @@ KINDS: dict[str, type[Event]] = {
         ContextChanged,
         Accept,
         ProtocolCreated,
+        ProtocolSwitched,
         ConnectionMade,
         DataReceived,
         Bytes,
@@ -248,6 +260,14 @@ KINDS: dict[str, type[Event]] = {
         BackgroundEnd,
         ExceptionRaised,
         ExceptionHandled,
+        WsHandshake,
+        WsFragment,
+        WsMessage,
+        WsPing,
+        WsPong,
+        WsTimeout,
+        WsClose,
+        WsLimit,
         ClientConnected,
         ClientRefused,
         ClientSent,
@@ -345,6 +365,7 @@ __all__ = [
     "MiddlewareEnter",
     "MiddlewareExit",
     "ProtocolCreated",
+    "ProtocolSwitched",
     "ReadPaused",
     "ReadResumed",
     "ReceiveCall",
@@ -395,4 +416,12 @@ __all__ = [
     "UpgradeDecision",
     "WritePaused",
     "WriteResumed",
+    "WsClose",
+    "WsFragment",
+    "WsHandshake",
+    "WsLimit",
+    "WsMessage",
+    "WsPing",
+    "WsPong",
+    "WsTimeout",
 ]

@@ -54,6 +54,22 @@ class ConnectionMade(
     """Open connections now, this one included."""
 
 
+class ProtocolSwitched(
+    ConnectionEvent, tag="protocol.switched", frozen=True, gc=False
+):
+    """The transport has another protocol: its bytes go there from now on.
+
+    The HTTP protocol made a WebSocket protocol, played the request to it
+    once more, and let go. It is the same connection, on the same socket.
+
+    Source: asyncio, `BaseTransport.set_protocol`; uvicorn,
+    `H11Protocol.handle_websocket_upgrade`
+    """
+
+    obj: int
+    """Number of the new protocol object."""
+
+
 class DataReceived(ConnectionEvent, tag="data_received", frozen=True, gc=False):
     """The transport handed over the bytes of one recv(). Nothing is parsed.
 
@@ -98,7 +114,7 @@ class ReadPaused(ConnectionEvent, tag="read.paused", frozen=True, gc=False):
     """
 
     buffered: int
-    reason: Literal["body", "pipelining"]
+    reason: Literal["body", "pipelining", "message"]
 
 
 class ReadResumed(ConnectionEvent, tag="read.resumed", frozen=True, gc=False):
@@ -136,7 +152,7 @@ class TransportWrite(
     """
 
     n: int
-    of: Literal["head", "body", "end"]
+    of: Literal["head", "body", "end", "handshake", "frame"]
 
 
 class TransportClose(

@@ -36,6 +36,11 @@ class ScopeBuilt(CycleEvent, tag="scope.built", frozen=True, gc=False):
     state: tuple[str, ...]
     """Names of the keys in `scope["state"]`."""
     state_obj: int
+    type: Literal["http", "websocket"] = "http"
+    """What the app is called for. A WebSocket's scope has no method: it is
+    that of the handshake, always GET."""
+    subprotocols: tuple[str, ...] = ()
+    """What a WebSocket's client offers to speak, by its preference."""
 
 
 class ScopeChanged(CycleEvent, tag="scope.changed", frozen=True, gc=False):
@@ -181,14 +186,22 @@ class ReceiveReturn(CycleEvent, tag="receive.return", frozen=True, gc=False):
     All that was buffered comes in one message, so several reads of the
     socket may be one `http.request`.
 
-    Source: ASGI HTTP, "Request - receive event"
+    Source: ASGI HTTP, "Request - receive event"; ASGI WebSocket
     """
 
-    type: Literal["http.request", "http.disconnect"]
+    type: Literal[
+        "http.request",
+        "http.disconnect",
+        "websocket.connect",
+        "websocket.receive",
+        "websocket.disconnect",
+    ]
     n: int
     more_body: bool
     reason: str | None = None
     """Why it is a disconnect."""
+    code: int | None = None
+    """Of a WebSocket's disconnect."""
 
 
 class SendCall(CycleEvent, tag="send.call", frozen=True, gc=False):
@@ -202,10 +215,12 @@ class SendCall(CycleEvent, tag="send.call", frozen=True, gc=False):
 
     type: str
     n: int | None = None
-    """Bytes of a body message."""
+    """Bytes of a body message, or of a WebSocket's."""
     more_body: bool | None = None
     status: int | None = None
     by: Literal["app", "server"] = "app"
+    code: int | None = None
+    """Of a message that closes a WebSocket."""
 
 
 class SendReturn(CycleEvent, tag="send.return", frozen=True, gc=False):

@@ -15,6 +15,7 @@ Layer = Literal[
     "h11",
     "cycle",
     "framework",
+    "websocket",
     "client",
     "other",
 ]

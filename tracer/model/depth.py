@@ -71,6 +71,11 @@ MILESTONES = frozenset(
         "signal",
         "task.lost",
         "write.paused",
+        "ws.close",
+        "ws.handshake",
+        "ws.limit",
+        "ws.message",
+        "ws.timeout",
     }
 )
 """Kinds that are shown at every depth."""

@@ -28,7 +28,8 @@ WANTED = [
     for kind, cls in KINDS.items()
     if (
         cls.layer in {"server", "connection", "h11", "cycle"}
-        and kind != "scope.changed"  # said by the frameworks' stages
+        # Said by the frameworks' stages, and by the tests of WebSockets.
+        and kind not in {"scope.changed", "protocol.switched"}
     )
     or kind.startswith(("task.", "loop.select", "loop.accept", "selector."))
 ]

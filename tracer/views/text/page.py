@@ -37,6 +37,7 @@ STYLES = {
     "h11": Style.parse("cyan"),
     "cycle": Style.parse("green"),
     "framework": Style.parse("yellow"),
+    "websocket": Style.parse("bright_green"),
     "client": Style.parse("bright_blue"),
     "other": Style.null(),
     "good": Style.parse("bold green"),

@@ -20,8 +20,8 @@ LOOKS = (
     # What a word says.
     "muted", "faint", "strong", "accent", "good", "bad", "warn", "loud",
     # Whose it is.
-    "server", "loop", "connection", "h11", "cycle", "framework", "client",
-    "other", "app",
+    "server", "loop", "connection", "h11", "cycle", "framework",
+    "websocket", "client", "other", "app",
     # Grounds of whole lines.
     "cursor", "playhead", "both",
     # The rail.
