@@ -37,6 +37,11 @@ RESTORED = (
 )
 
 
+UNWANTED = {"NO_COLOR", "COLUMNS", "LINES"}
+"""Of our surroundings; Textual believes a size there more than the terminal,
+and whoever runs tests side by side sets one."""
+
+
 class Terminal:
     """A pseudo terminal with a screen of our own, and a program in it."""
 
@@ -51,7 +56,7 @@ class Terminal:
         environ = {
             key: value
             for key, value in os.environ.items()
-            if key != "NO_COLOR" and not key.startswith("TEXTUAL")
+            if key not in UNWANTED and not key.startswith("TEXTUAL")
         }
         self.process = subprocess.Popen(
             [sys.executable, *arguments],
