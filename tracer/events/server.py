@@ -110,6 +110,12 @@ class ListenBound(ServerEvent, tag="listen.bound", frozen=True, gc=False):
     origin: Literal["tcp", "unix", "fd", "inherited"]
     address: str
     backlog: int
+    family: str = ""
+    """What asyncio takes it for: a descriptor always for a Unix socket."""
+    fd: int | None = None
+    """The number of a descriptor that was handed in."""
+    mode: str = ""
+    """Who may connect, of a Unix socket's file: `0666` is everybody."""
 
 
 class ListenFailed(ServerEvent, tag="listen.failed", frozen=True, gc=False):

@@ -61,6 +61,15 @@ class Client:
         self.sock.close()
 
 
+class UnixClient(Client):
+    """A raw socket to a path."""
+
+    def __init__(self, path: str) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(PATIENCE)
+        self.sock.connect(path)
+
+
 class Running:
     """A server that runs; what it said so far is in `events`."""
 
@@ -69,6 +78,7 @@ class Running:
         probe = Probe(self.events.append)
         probe.lens = options.pop("lens", "off")
         note = Note(probe) if traced else None
+        self.sockets = options.pop("sockets", None)
         options = {"port": 0, **options}
         self.server = Server(Config(app, note=note, **options))
         self.exit_code: Any = None
@@ -79,7 +89,7 @@ class Running:
 
     def _run(self) -> None:
         try:
-            self.server.run()
+            self.server.run(self.sockets)
         except SystemExit as stop:
             self.exit_code = stop.code
 
@@ -116,7 +126,8 @@ def running(
         wait_until(lambda: found.server.started or not found.thread.is_alive())
         if found.server.started:
             listener = found.server.servers[0].sockets[0]
-            found.port = listener.getsockname()[1]
+            name = listener.getsockname()
+            found.port = name[1] if isinstance(name, tuple) else 0
         yield found
     finally:
         for client in found.clients:

@@ -1,12 +1,17 @@
 """Options become a Config: what the server is told before it runs."""
 
+import contextlib
+import platform
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import KW_ONLY, dataclass, field
-from typing import ClassVar, Literal
+from importlib.metadata import PackageNotFoundError, version
+from typing import Literal
 
 from tracer.capture.gate import Gate
 from tracer.capture.probe import Note
 from tracer.capture.server.asgi import ASGIApp
+
+_PACKAGES = ("asgi-trace", "h11", "starlette", "fastapi", "anyio", "uvloop")
 
 Option = str | int | float | bool | None
 
@@ -20,6 +25,8 @@ class Config:
         app_name: How its user calls it: `app:app`.
         host: Name or address to listen on; IPv4 or IPv6.
         port: 0 lets the system choose one.
+        uds: Path of a Unix socket to listen on instead.
+        fd: Number of an open descriptor to listen on instead.
         backlog: Connections that the kernel keeps while nobody accepts.
         lifespan: `auto` takes an exception at the lifespan scope for "this
             app has none"; `on` takes it for a failed startup.
@@ -40,6 +47,9 @@ class Config:
         access_log: Whether each response is logged, where someone listens.
         h11_max_incomplete_event_size: Bytes of a head that are buffered.
         reset_contextvars: Start each request's task in an empty context.
+        asgi_version: Of the interface that the app has, for its scopes.
+        logger_name: Who says what goes wrong.
+        access_logger_name: Who says the line of each response.
         note: Where the trace goes; None: not traced, and nothing installed.
         gate: Holds requests on request; None: nobody can ask for that.
 
@@ -51,6 +61,8 @@ class Config:
     app_name: str = "app"
     host: str = "127.0.0.1"
     port: int = 8000
+    uds: str | None = None
+    fd: int | None = None
     backlog: int = 2048
     loop: Literal["asyncio", "uvloop"] = "asyncio"
     lifespan: Literal["auto", "on", "off"] = "auto"
@@ -68,10 +80,12 @@ class Config:
     access_log: bool = True
     h11_max_incomplete_event_size: int | None = None
     reset_contextvars: bool = False
+    asgi_version: str = "3.0"
+    logger_name: str = "asgi_trace.error"
+    access_logger_name: str = "asgi_trace.access"
     note: Note | None = None
     gate: Gate | None = None
 
-    asgi_version: ClassVar[str] = "3.0"
     encoded_headers: list[tuple[bytes, bytes]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -88,11 +102,23 @@ class Config:
         """The app under the name that a protocol looks for in uvicorn."""
         return self.app
 
+    def described(
+        self,
+    ) -> tuple[str, str, str, dict[str, str], dict[str, Option]]:
+        """All that `server.config` says."""
+        versions = {"python": platform.python_version()}
+        for name in _PACKAGES:
+            with contextlib.suppress(PackageNotFoundError):
+                versions[name] = version(name)
+        return self.app_name, self.loop, "h11", versions, self.options()
+
     def options(self) -> dict[str, Option]:
         """The options that are plain values, for the trace."""
         return {
             "host": self.host,
             "port": self.port,
+            "uds": self.uds,
+            "fd": self.fd,
             "backlog": self.backlog,
             "lifespan": self.lifespan,
             "root_path": self.root_path,
@@ -105,4 +131,5 @@ class Config:
             "date_header": self.date_header,
             "server_header": self.server_header,
             "access_log": self.access_log,
+            "reset_contextvars": self.reset_contextvars,
         }

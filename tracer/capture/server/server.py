@@ -10,23 +10,28 @@ import functools
 import importlib
 import logging
 import os
-import platform
 import random
 import signal
+import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from email.utils import formatdate
-from importlib.metadata import PackageNotFoundError, version
 from types import FrameType
 from typing import Literal
 
 from tracer.capture.loop import new_loop
-from tracer.capture.server.address import address
 from tracer.capture.server.config import Config
 from tracer.capture.server.lifespan import LifespanOff, LifespanOn
-from tracer.capture.server.listen import bind
+from tracer.capture.server.listen import (
+    Listener,
+    Serving,
+    announcement,
+    listen,
+    url_of,
+    wanted,
+)
 from tracer.capture.server.protocol import H11Protocol
 from tracer.capture.server.state import ServerState
 from tracer.capture.sources import Places
@@ -48,10 +53,11 @@ from tracer.events import (
 
 HANDLED_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 STARTUP_FAILURE = 3
-_PACKAGES = ("asgi-trace", "h11", "starlette", "fastapi", "anyio", "uvloop")
 TICK = 0.1  # seconds
 TICKS_A_SECOND = 10
 COUNTER_LIMIT = 864000  # a day of ticks
+
+Sockets = Sequence[socket.socket] | None
 
 Step = Literal[
     "stop_accepting",
@@ -82,7 +88,8 @@ class Server:
         self.logger = logging.getLogger(self.logger_name)
         self.server_state = ServerState()
         self.lifespan: LifespanOn | LifespanOff = LifespanOff()
-        self.servers: list[asyncio.Server] = []
+        self.listeners: list[Listener] = []
+        self.servers: list[Serving] = []
         self.started = False
         self.should_exit = False
         self.force_exit = False
@@ -98,27 +105,22 @@ class Server:
         jitter = self.config.limit_max_requests_jitter
         return limit + random.randint(0, jitter)  # noqa: S311  # no secret
 
-    def run(self) -> None:
+    def run(self, sockets: Sockets = None) -> None:
         """Serve until stopped; makes the event loop, and closes it.
+
+        Args:
+            sockets: Open already: those of a parent process, say. They are
+                closed at the end.
 
         Raises:
             SystemExit: With code 3, startup failed: the app's own, or the
                 address can't be had.
         """
         if (note := self.note) is not None:
-            note(ServerConfig, AT.run, *self._described())
+            note(ServerConfig, AT.run, *self.config.described())
             note(ServerRun, AT.run, os.getpid())
         with asyncio.Runner(loop_factory=self._new_loop) as runner:
-            runner.run(self.serve())
-
-    def _described(self) -> tuple[object, ...]:
-        versions = {"python": platform.python_version()}
-        for name in _PACKAGES:
-            with contextlib.suppress(PackageNotFoundError):
-                versions[name] = version(name)
-        options = self.config.options()
-        loop = self.config.loop
-        return self.config.app_name, loop, "h11", versions, options
+            runner.run(self.serve(sockets))
 
     def _new_loop(self) -> asyncio.AbstractEventLoop:
         if self.config.loop == "uvloop":
@@ -137,12 +139,12 @@ class Server:
         note(LoopCreated, AT.run, "uvloop.Loop", "libuv", libuv.UNSEEN)
         return libuv.new_uvloop(note.probe)  # type: ignore[no-any-return]
 
-    async def serve(self) -> None:
+    async def serve(self, sockets: Sockets = None) -> None:
         """Serve on the loop that runs."""
         with self.capture_signals():
-            await self._serve()
+            await self._serve(sockets)
 
-    async def _serve(self) -> None:
+    async def _serve(self, sockets: Sockets) -> None:
         config = self.config
         process_id = os.getpid()
         if config.gate is not None:
@@ -150,18 +152,18 @@ class Server:
         if config.lifespan != "off":
             self.lifespan = LifespanOn(config)
         self.logger.info("Started server process [%d]", process_id)
-        await self.startup()
+        await self.startup(sockets)
         if not self.should_exit:
             await self.main_loop()
         else:
             self._note_stopping()
-        await self.shutdown()
+        await self.shutdown(sockets)
         self.logger.info("Finished server process [%d]", process_id)
         self._note_stopped(0)
 
     # Startup
 
-    async def startup(self) -> None:
+    async def startup(self, sockets: Sockets = None) -> None:
         """Start the app first, and only then listen.
 
         Raises:
@@ -172,30 +174,31 @@ class Server:
             self._note_stopped(STARTUP_FAILURE)
             sys.exit(STARTUP_FAILURE)
         try:
-            await self._listen()
+            await self._listen(sockets)
         except OSError as error:
             self.logger.error(error)  # noqa: TRY400  # its sentence is enough
             if (note := self.note) is not None:
-                wanted = address((self.config.host, self.config.port))
                 said = error.strerror or str(error)
-                note(ListenFailed, AT.startup, wanted, said)
+                note(ListenFailed, AT.startup, wanted(self.config), said)
             await self.lifespan.shutdown()
             self._note_stopped(STARTUP_FAILURE)
             sys.exit(STARTUP_FAILURE)
-        self._log_started_message()
+        if sockets is None:  # else their owner has said where they are
+            self.logger.info(announcement(self.config, self.listeners[0]))
+        if (note := self.note) is not None:
+            url = url_of(self.config, self.listeners[0])
+            note(ServerStarted, AT.startup, url)
         self.started = True
 
-    async def _listen(self) -> None:
-        config = self.config
-        loop = asyncio.get_running_loop()
-        for sock in await bind(config.host, config.port, self.note):
-            server = await loop.create_server(
-                self._protocol_factory(), sock=sock, backlog=config.backlog
-            )
+    async def _listen(self, sockets: Sockets) -> None:
+        config, factory = self.config, self._protocol_factory()
+        for each, server in await listen(config, factory, sockets):
+            self.listeners.append(each)
             self.servers.append(server)
             if (note := self.note) is not None:
-                where = address(sock.getsockname()[:2])
-                note(ListenBound, AT.startup, "tcp", where, config.backlog)
+                family = socket.AddressFamily(each.sock.family).name
+                said = each.origin, each.address, config.backlog, family
+                note(ListenBound, AT.startup, *said, each.fd, each.mode)
 
     def _protocol_factory(self) -> Callable[[], H11Protocol]:
         def create_protocol() -> H11Protocol:
@@ -207,15 +210,6 @@ class Server:
             )
 
         return create_protocol
-
-    def _log_started_message(self) -> None:
-        host, port = self.config.host or "0.0.0.0", self.config.port  # noqa: S104
-        if port == 0:
-            port = self.servers[0].sockets[0].getsockname()[1]
-        url = f"http://{address((host, port))}"
-        self.logger.info("asgi-trace running on %s (Press CTRL+C to quit)", url)
-        if (note := self.note) is not None:
-            note(ServerStarted, AT.startup, url)
 
     # The main loop
 
@@ -285,7 +279,7 @@ class Server:
 
     # Shutdown
 
-    async def shutdown(self) -> None:
+    async def shutdown(self, sockets: Sockets = None) -> None:
         """End in order: no new clients, then the old ones, then the app."""
         if (gate := self.config.gate) is not None:
             gate.end()  # else it would be waited for who is held
@@ -293,6 +287,10 @@ class Server:
         self._note_step("stop_accepting", len(self.servers))
         for server in self.servers:
             server.close()
+        for each in self.listeners:
+            each.remove_file()
+        for sock in sockets or ():
+            sock.close()
         connections = list(self.server_state.connections)
         self._note_step("close_connections", len(connections))
         for connection in connections:
