@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 from rfc_exceptions import RFC_EXCEPTIONS, Difference
 from server_wire import Wire, uvicorn_wire, wire
 
+from tracer.capture.server import connection
+
 Message = dict[str, Any]
 START: Message = {"type": "http.response.start", "status": 200}
 PLAIN: Message = {
@@ -253,6 +255,14 @@ def compare(*reads: bytes, **options: Any) -> None:
 @pytest.mark.parametrize("name", REQUESTS)
 def test_the_same_request_gets_the_same_writes(name: str, traced: bool) -> None:
     compare(REQUESTS[name], traced=traced)
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_so_it_is_with_an_h11_whose_private_parts_are_not_known(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "KNOWN", False)
+    compare(REQUESTS[name])
 
 
 @pytest.mark.parametrize(

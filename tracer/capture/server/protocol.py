@@ -24,6 +24,7 @@ from tracer.capture.server.address import (
 )
 from tracer.capture.server.asgi import ASGIApp, Scope
 from tracer.capture.server.config import Config
+from tracer.capture.server.connection import new_connection
 from tracer.capture.server.cycle import RequestResponseCycle
 from tracer.capture.server.flow import HIGH_WATER_LIMIT, FlowControl
 from tracer.capture.server.reader import Reader
@@ -91,9 +92,7 @@ class H11Protocol(asyncio.Protocol):
         self.access_logger = access_logger(config, self.access_logger_name)
         self.app_state = app_state
         limit = config.h11_max_incomplete_event_size
-        self.conn = h11.Connection(
-            h11.SERVER, HEAD_LIMIT if limit is None else limit
-        )
+        self.conn = new_connection(HEAD_LIMIT if limit is None else limit)
         self.server_state = server_state
         self.connections = server_state.connections
         self.tasks = server_state.tasks

@@ -8,6 +8,7 @@ import h11
 
 from tracer.capture.probe import Note
 from tracer.capture.server.asgi import Scope
+from tracer.capture.server.connection import lowered
 from tracer.capture.server.rfc9112 import origin_form, with_host
 from tracer.capture.server.shown import shown_scope
 from tracer.capture.sources import place
@@ -37,9 +38,7 @@ def http_scope(  # noqa: PLR0913, PLR0917  # all that it says
 
     Source: ASGI HTTP, "HTTP Connection Scope"
     """
-    headers = [
-        (name.lower(), value) for name, value in request.headers.raw_items()
-    ]
+    headers = lowered(request)
     target, host = origin_form(request.target)
     if host is not None:
         headers = with_host(headers, host)
