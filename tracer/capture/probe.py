@@ -1,7 +1,8 @@
-"""emit(): stamps an event and appends it. Never waits, never raises.
+"""say(): stamps what happened and appends it. Never waits, never raises.
 
-What is traced talks to a `Note`; a note talks to one callable that takes an
-event. Who is not traced has no note, and pays a comparison with None.
+What is traced talks to a `Note`; a note talks to one callable that takes a
+row, see `rows`. Who is not traced has no note, and pays a comparison with
+None.
 """
 
 from collections.abc import Callable
@@ -10,18 +11,30 @@ from threading import get_ident
 from time import monotonic_ns
 from typing import Any, Literal
 
+from tracer.capture.rows import Key, Row, code_of, codes_of, event_of
 from tracer.events import Event
 
 Emit = Callable[[Event], object]
+Say = Callable[[Row], object]
 Kind = Callable[..., Event]
+
+now = monotonic_ns
+"""The clock of a row."""
+
+_BARE, _ONE, _TWO, _THREE, _FOUR, _FIVE = map(codes_of, range(6))
+
+
+def _nothing(said: object) -> None:
+    """Take what nobody hears."""
 
 
 class Probe:
     """What all notes of one trace share: the clock and the loop's state.
 
     Attributes:
-        emit: Takes each event. Called from the loop's thread and from worker
-            threads.
+        say: Takes a row, as soon as it was said. Called from the loop's
+            thread and from worker threads.
+        emit: Takes a whole event, from whoever has one.
         zero: What the monotonic clock said when the trace began.
         turn: The loop's turn now; None while nobody counts turns.
         task: Number of the task whose step is running on the loop.
@@ -46,6 +59,7 @@ class Probe:
         "lens",
         "objs",
         "reqs",
+        "say",
         "step",
         "task",
         "turn",
@@ -54,8 +68,15 @@ class Probe:
         "zero",
     )
 
-    def __init__(self, emit: Emit) -> None:
+    def __init__(self, emit: Emit, say: Say | None = None) -> None:
+        """Give what is said to somebody.
+
+        Args:
+            emit: Takes events.
+            say: Takes rows; None: they become events at once, for `emit`.
+        """
         self.emit = emit
+        self.say = self._say if say is None else say
         self.zero = monotonic_ns()
         self.turn: int | None = None
         self.task: int | None = None
@@ -68,6 +89,13 @@ class Probe:
         self.objs = 0
         self.jobs = 0
         self.workers: dict[int, str] = {}
+
+    def _say(self, row: Row) -> None:
+        self.emit(event_of(row, self.zero))
+
+    def be_silent(self) -> None:
+        """Say nothing from now on, as in a process that was forked."""
+        self.emit = self.say = _nothing
 
     def next_conn(self) -> int:
         """Number a new connection."""
@@ -93,22 +121,23 @@ class Probe:
 class Note:
     """Says what happened to one subject: the server, a connection, a request.
 
-    `note(DataReceived, AT.data_received, len(data))` stamps and emits
-    `DataReceived(n=len(data))`, and so does `note.one(...)`, in half the
-    time: what is said in every request is said by `bare`, `one`, ... `five`,
-    which are named by how many fields the payload has.
+    `note(DataReceived, AT.data_received, len(data))` stamps and says what
+    becomes `DataReceived(n=len(data))`, and so does `note.one(...)`, in half
+    the time: what is said in every request is said by `bare`, `one`, ...
+    `five`, which are named by how many fields the payload has.
 
     Attributes:
         conn: The connection's number, or None.
         req: The request's number, or None.
         thread: `loop` or `worker-N`.
+        key: All three, as they stand in a row.
         asked: Method and path of the request, as they came: for comparison
             only, never for an event. None until they are known.
         trail: What the request has met inside its app; None before that. It
             belongs to `capture.frameworks`.
     """
 
-    __slots__ = ("asked", "conn", "probe", "req", "thread", "trail")
+    __slots__ = ("asked", "conn", "key", "probe", "req", "thread", "trail")
 
     def __init__(
         self,
@@ -121,93 +150,48 @@ class Note:
         self.conn = conn
         self.req = req
         self.thread = thread
+        self.key: Key = (thread, conn, req)
         self.asked: tuple[str, str] | None = None
         self.trail: Any = None
 
     def __call__(self, cls: Kind, where: int | None, *payload: object) -> None:
         probe = self.probe
-        probe.emit(
-            cls(
-                *payload,
-                t=monotonic_ns() - probe.zero,
-                turn=probe.turn,
-                thread=self.thread,
-                conn=self.conn,
-                req=self.req,
-                task=probe.task,
-                where=where,
-            )
+        code = code_of(cls, len(payload))
+        probe.say(
+            (code, now(), probe.turn, probe.task, where, self.key, *payload)
         )
 
-    # The same for so many fields of payload. Written out, since a call with
-    # both a star and keywords builds a dict, and `note(...)` goes by way of
-    # C: that is most of the price of an event.
+    # The same for so many fields of payload. Written out, since a star builds
+    # the tuple twice, and `note(...)` goes by way of C.
 
     def bare(self, cls: Kind, where: int | None, /) -> None:
         probe = self.probe
-        probe.emit(
-            cls(
-                t=monotonic_ns() - probe.zero,
-                turn=probe.turn,
-                thread=self.thread,
-                conn=self.conn,
-                req=self.req,
-                task=probe.task,
-                where=where,
-            )
-        )
+        probe.say((_BARE[cls], now(), probe.turn, probe.task, where, self.key))
 
     def one(self, cls: Kind, where: int | None, a: object, /) -> None:
         probe = self.probe
-        probe.emit(
-            cls(
-                a,
-                t=monotonic_ns() - probe.zero,
-                turn=probe.turn,
-                thread=self.thread,
-                conn=self.conn,
-                req=self.req,
-                task=probe.task,
-                where=where,
-            )
+        probe.say(
+            (_ONE[cls], now(), probe.turn, probe.task, where, self.key, a)
         )
 
     def two(
         self, cls: Kind, where: int | None, a: object, b: object, /
     ) -> None:
         probe = self.probe
-        probe.emit(
-            cls(
-                a,
-                b,
-                t=monotonic_ns() - probe.zero,
-                turn=probe.turn,
-                thread=self.thread,
-                conn=self.conn,
-                req=self.req,
-                task=probe.task,
-                where=where,
-            )
+        probe.say(
+            (_TWO[cls], now(), probe.turn, probe.task, where, self.key, a, b)
         )
 
     def three(
         self, cls: Kind, where: int | None, a: object, b: object, c: object, /
     ) -> None:
         probe = self.probe
-        probe.emit(
-            cls(
-                a,
-                b,
-                c,
-                t=monotonic_ns() - probe.zero,
-                turn=probe.turn,
-                thread=self.thread,
-                conn=self.conn,
-                req=self.req,
-                task=probe.task,
-                where=where,
+        probe.say(
+            (
+                _THREE[cls], now(), probe.turn, probe.task, where, self.key,
+                a, b, c,
             )
-        )
+        )  # fmt: skip
 
     def four(  # noqa: PLR0913, PLR0917
         self,
@@ -220,21 +204,12 @@ class Note:
         /,
     ) -> None:
         probe = self.probe
-        probe.emit(
-            cls(
-                a,
-                b,
-                c,
-                d,
-                t=monotonic_ns() - probe.zero,
-                turn=probe.turn,
-                thread=self.thread,
-                conn=self.conn,
-                req=self.req,
-                task=probe.task,
-                where=where,
+        probe.say(
+            (
+                _FOUR[cls], now(), probe.turn, probe.task, where, self.key,
+                a, b, c, d,
             )
-        )
+        )  # fmt: skip
 
     def five(  # noqa: PLR0913, PLR0917
         self,
@@ -248,22 +223,12 @@ class Note:
         /,
     ) -> None:
         probe = self.probe
-        probe.emit(
-            cls(
-                a,
-                b,
-                c,
-                d,
-                e,
-                t=monotonic_ns() - probe.zero,
-                turn=probe.turn,
-                thread=self.thread,
-                conn=self.conn,
-                req=self.req,
-                task=probe.task,
-                where=where,
+        probe.say(
+            (
+                _FIVE[cls], now(), probe.turn, probe.task, where, self.key,
+                a, b, c, d, e,
             )
-        )
+        )  # fmt: skip
 
     def about(
         self, *, conn: int | None = None, req: int | None = None
@@ -303,16 +268,8 @@ class WorkerNote(Note):
             self.loop(cls, where, *payload)
             return
         probe = self.probe
-        event = cls(
-            *payload,
-            t=monotonic_ns() - probe.zero,
-            turn=probe.turn,
-            thread=self.thread,
-            conn=self.conn,
-            req=self.req,
-            where=where,
-        )
-        probe.emit(event)
+        code = code_of(cls, len(payload))
+        probe.say((code, now(), probe.turn, None, where, self.key, *payload))
 
     bare = one = two = three = four = five = __call__
 
