@@ -10,9 +10,9 @@ from tracer.capture.server.config import Config
 from tracer.events import AccessLog
 
 
-def access_logger(config: Config, name: str) -> logging.Logger | None:
+def access_logger(config: Config) -> logging.Logger | None:
     """Give the logger, if anybody hears it: a line costs its making."""
-    logger = logging.getLogger(name)
+    logger = logging.getLogger(config.access_logger_name)
     heard = logger.hasHandlers() and logger.isEnabledFor(logging.INFO)
     traced = config.note is not None
     return logger if config.access_log and (heard or traced) else None

@@ -22,6 +22,7 @@ from tracer.capture.server.address import (
     get_remote_addr,
     is_ssl,
 )
+from tracer.capture.server.adopt import adopt
 from tracer.capture.server.asgi import ASGIApp, Scope
 from tracer.capture.server.config import Config
 from tracer.capture.server.connection import new_connection
@@ -75,9 +76,6 @@ class H11Protocol(asyncio.Protocol):
     Source: asyncio, `Protocol`; uvicorn, `H11Protocol`
     """
 
-    logger_name = "asgi_trace.error"
-    access_logger_name = "asgi_trace.access"
-
     def __init__(
         self,
         config: Config,
@@ -85,11 +83,11 @@ class H11Protocol(asyncio.Protocol):
         app_state: dict[str, Any],
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
-        self.config = config
+        self.config = config = adopt(config)
         self.app = config.loaded_app
         self.loop = _loop or asyncio.get_running_loop()
-        self.logger = logging.getLogger(self.logger_name)
-        self.access_logger = access_logger(config, self.access_logger_name)
+        self.logger = logging.getLogger(config.logger_name)
+        self.access_logger = access_logger(config)
         self.app_state = app_state
         limit = config.h11_max_incomplete_event_size
         self.conn = new_connection(HEAD_LIMIT if limit is None else limit)
