@@ -18,6 +18,7 @@ from tracer.capture.importer import AppError, split
 from tracer.capture.options import Options
 from tracer.capture.terminal import terminal_of
 from tracer.cli import checks
+from tracer.cli.facts import facts
 from tracer.cli.findings import findings
 from tracer.cli.say import DONE, OURS, USAGE, fail, say
 from tracer.client import demo_app_dir
@@ -133,6 +134,7 @@ COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "demo": demo,
     "replay": replay,
     "findings": findings,
+    "facts": facts,
     "send": send,
     "schema": print_schema,
 }

@@ -9,6 +9,7 @@ middleware and the routes to your endpoint, and back.
   asgi-trace replay out.jsonl   what --record has kept
   asgi-trace findings out.jsonl what is worth a look in it
   asgi-trace send URL --garbage  a client that makes trouble
+  asgi-trace facts              what there is to see, fact by fact
 """
 
 END = """\
@@ -33,6 +34,17 @@ code 1 if there is anything of the wanted severity, for use in CI.
 "dropped", "counts", "findings": [{"rule", "severity", "inferred", "req",
 "conn", "request", "title", "sentence", "do", "explains", "facts", "proofs":
 [{"seq", "t", "kind", "where"}]}]}; fields may be added.
+"""
+
+FACTS = """\
+List the facts about a request's life that a trace shows, from the server's
+start to the endpoint: what the article that this tool follows says of it,
+what has become of that (half true, changed, wrong), what is true today, in
+which kinds of events it is seen, and since which version. F1 to F100 follow
+the article, N1 to N12 are what it leaves out.
+
+--json gives {"format", "lang", "facts": [{"number", "verdict", "says",
+"today", "seen": [{"kind", "title"}], "since"}]}; fields may be added.
 """
 
 FILTER = """\

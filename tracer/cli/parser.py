@@ -10,7 +10,15 @@ from difflib import get_close_matches
 from typing import Any, NoReturn
 
 from tracer.cli import sending
-from tracer.cli.manual import ABOUT, BREAK, END, FILTER, FINDINGS, SERVE
+from tracer.cli.manual import (
+    ABOUT,
+    BREAK,
+    END,
+    FACTS,
+    FILTER,
+    FINDINGS,
+    SERVE,
+)
 from tracer.cli.say import USAGE, fail
 from tracer.model.findings import RULES, Severity
 
@@ -129,6 +137,7 @@ def make_parser(version: str) -> Parser:
     about = sending.ABOUT
     what = "send a server requests, also such as make trouble"
     sending.fill(_command(commands, "send", what, about))
+    _facts(commands)
     commands.add_parser(
         "schema",
         help="print the JSON Schema of a recording's lines",
@@ -196,6 +205,14 @@ def _findings(commands: Any) -> None:  # noqa: ANN401
         help="only this rule; may be given several times",
     )
     add("--all", action="store_true", help="not only the first of each rule")
+    add("--json", action="store_true", help="one JSON object, for programs")
+    _reading(add)
+
+
+def _facts(commands: Any) -> None:  # noqa: ANN401
+    what = "list what a trace can show, and in which events"
+    add = _command(commands, "facts", what, FACTS).add_argument
+    add("numbers", nargs="*", metavar="NUMBER", help="only these: F46, n3, 46")
     add("--json", action="store_true", help="one JSON object, for programs")
     _reading(add)
 
