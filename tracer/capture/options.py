@@ -48,6 +48,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     limit_concurrency: int | None = None
     limit_max_requests: int | None = None
     timeout_keep_alive: float = 5
+    timeout_head: float = 60
     timeout_graceful_shutdown: float | None = None
     headers: tuple[tuple[str, str], ...] = ()
     date_header: bool = True

@@ -73,6 +73,7 @@ def build(
         limit_concurrency=options.limit_concurrency,
         limit_max_requests=options.limit_max_requests,
         timeout_keep_alive=options.timeout_keep_alive,
+        timeout_head=options.timeout_head,
         timeout_graceful_shutdown=options.timeout_graceful_shutdown,
         headers=options.headers,
         date_header=options.date_header,

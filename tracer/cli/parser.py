@@ -402,6 +402,12 @@ _NUMBERS: tuple[tuple[str, Any, float | None, str], ...] = (
     ),
     ("--timeout-keep-alive", seconds, 5, "until an idle connection closes"),
     (
+        "--timeout-head",
+        seconds,
+        60,
+        "until a request's head must have come whole; 0: any time",
+    ),
+    (
         "--timeout-graceful-shutdown",
         seconds,
         None,

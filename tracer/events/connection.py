@@ -211,6 +211,21 @@ class KeepaliveFired(
     """
 
 
+class HeadTimeout(ConnectionEvent, tag="head.timeout", frozen=True, gc=False):
+    """A request's head didn't come whole in time; the connection is closed.
+
+    The time runs from the connection's beginning, or from the first byte of a
+    later request; with a byte of it here, the answer is 408. uvicorn has no
+    such limit: a client that sends half a head and waits is never closed.
+
+    Source: ours; RFC 9110, section 15.5.9
+    """
+
+    seconds: float
+    n: int
+    """Bytes of the head that had come."""
+
+
 class ConnectionLost(
     ConnectionEvent, tag="connection_lost", frozen=True, gc=False
 ):

@@ -14,6 +14,7 @@ from tracer.events import (
     DataReceived,
     KeepaliveArmed,
     KeepaliveCancelled,
+    HeadTimeout,
     KeepaliveFired,
     ReadPaused,
     ReadResumed,
@@ -98,6 +99,7 @@ _RULES: dict[type[Record], Callable[[Connection, Any], Connection]] = {
     KeepaliveArmed: lambda was, _: replace(was, state=ConnectionState.IDLE),
     KeepaliveCancelled: _cancelled,
     KeepaliveFired: lambda was, _: replace(was, reason="idle for too long"),
+    HeadTimeout: lambda was, _: replace(was, reason="the head took too long"),
     TransportClose: lambda was, e: replace(
         was, state=ConnectionState.CLOSING, reason=was.reason or e.reason
     ),

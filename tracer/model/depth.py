@@ -51,6 +51,7 @@ MILESTONES = frozenset(
         "exception.handled",
         "exception.raised",
         "h11.error",
+        "head.timeout",
         "held",
         "keepalive.fired",
         "lifespan.shutdown.failed",

@@ -163,6 +163,7 @@ STOPS: dict[str, tuple[Part | None, Leg | None]] = {
     "cycle.next": (H, BACK),
     "keepalive.armed": (A, BACK),
     "keepalive.fired": (A, BACK),
+    "head.timeout": (H, OUT),
     "conn.shutdown": (A, BACK),
     "transport.close": (A, BACK),
     "connection_lost": (A, BACK),

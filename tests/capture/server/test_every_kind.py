@@ -260,10 +260,13 @@ def said() -> dict[str, int]:
     with running(App(), limit_concurrency=1) as run:
         small(run)
     records += run.events
-    with running(bare, timeout_keep_alive=0.01) as run:
+    with running(bare, timeout_keep_alive=0.01, timeout_head=0.3) as run:
         client = run.client()
         client.get()
         assert client.read_all() == b""
+        late = run.client()
+        late.send(b"GET / HT")
+        assert late.read_all().startswith(b"HTTP/1.1 408 ")
         with running(bare, port=run.port) as second:
             pass
     records += [*run.events, *second.events]

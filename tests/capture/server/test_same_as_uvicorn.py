@@ -402,6 +402,7 @@ def test_the_rfc_wins(each: Difference) -> None:
         found = []
         for server in (theirs, ours):
             server.receives(each.request)
+            server.wait(each.wait)
             end = b"closed" if server.transport.closing else b"kept open"
             found.append(server.written + end)
         assert each.uvicorn in found[0]

@@ -12,8 +12,9 @@ from types import FunctionType, MethodType
 from typing import Any
 
 from tracer.capture.probe import CURRENT, Note
+from tracer.capture.timer import Timer
 
-Timer = tuple[str, float]
+Left = tuple[str, float]
 """What it is called, and the seconds that it has left."""
 
 KEEP_ALIVE = "keep-alive"
@@ -22,7 +23,6 @@ NAMES = {
     "Timeout._on_timeout": "asyncio.timeout",
     "_release_waiter": "asyncio.wait",
     "CancelScope._timeout": "anyio cancel scope",
-    "H11Protocol.timeout_keep_alive_handler": KEEP_ALIVE,
 }
 """Callbacks of timers, and what their users know them by."""
 
@@ -32,7 +32,7 @@ SLEEP = "_set_result_unless_cancelled"
 _look = attrgetter("_callback", "_context")
 
 
-def timers_of(loop: asyncio.AbstractEventLoop, note: Note) -> tuple[Timer, ...]:
+def timers_of(loop: asyncio.AbstractEventLoop, note: Note) -> tuple[Left, ...]:
     """Give the time-outs that matter to a request, the next one first.
 
     Those are the ones armed while this very request was served, as the
@@ -41,23 +41,31 @@ def timers_of(loop: asyncio.AbstractEventLoop, note: Note) -> tuple[Timer, ...]:
     """
     now = loop.time()
     found = [
-        (handle.when(), name)
+        one
         for handle in tuple(getattr(loop, "_scheduled", ()))
         if not handle.cancelled()
-        for name in _names(handle, note)
+        for one in _found(handle, note)
     ]
     return tuple((name, round(when - now, 3)) for when, name in sorted(found))
 
 
-def _names(handle: asyncio.TimerHandle, note: Note) -> Iterator[str]:
+def _found(
+    handle: asyncio.TimerHandle, note: Note
+) -> Iterator[tuple[float, str]]:
     callback, context = _look(handle)
+    ours = getattr(callback, "__self__", None)
+    if type(ours) is Timer:
+        # It knows itself when it is due, and whether it is armed at all.
+        when = ours.when()
+        if when and ours.conn == note.conn and ours.waits_for == "request":
+            yield when, KEEP_ALIVE
+        return
     armed_by = None if context is None else context.get(CURRENT)
     if armed_by is None or armed_by.conn != note.conn:
         return
     called = _qualname(callback)
-    name = NAMES.get(called, called)
-    if called != SLEEP and (armed_by.req == note.req or name == KEEP_ALIVE):
-        yield name
+    if called != SLEEP and armed_by.req == note.req:
+        yield handle.when(), NAMES.get(called, called)
 
 
 def _qualname(callback: Any) -> str:  # noqa: ANN401  # anybody's

@@ -17,6 +17,9 @@ _LOGGERS = {
 }
 """Those that uvicorn's user has configured."""
 
+_UNKNOWN = {"timeout_head": None}
+"""What uvicorn doesn't do, and so isn't done for it."""
+
 _adopted: WeakKeyDictionary[Any, Config] = WeakKeyDictionary()
 
 
@@ -38,6 +41,6 @@ def adopt(config: Any) -> Config:  # noqa: ANN401  # whoever's server it is
         for each in fields(Config)
         if each.init and hasattr(config, each.name)
     }
-    options |= {**_LOGGERS, "app": config.loaded_app}
+    options |= {**_LOGGERS, **_UNKNOWN, "app": config.loaded_app}
     made = _adopted[config] = Config(**options)
     return made

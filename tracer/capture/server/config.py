@@ -37,6 +37,8 @@ class Config:
         limit_max_requests_jitter: Up to so many more, at random, so that
             several servers don't end at once.
         timeout_keep_alive: Seconds until an idle connection is closed.
+        timeout_head: Seconds until a request's head must have come whole;
+            None or 0: it may take for ever, as uvicorn lets it.
         timeout_graceful_shutdown: Seconds until the tasks that are left are
             cancelled; None waits for ever.
         timeout_notify: Seconds between two calls of `callback_notify`.
@@ -71,6 +73,7 @@ class Config:
     limit_max_requests: int | None = None
     limit_max_requests_jitter: int = 0
     timeout_keep_alive: float = 5
+    timeout_head: float | None = 60
     timeout_graceful_shutdown: float | None = None
     timeout_notify: float = 30
     callback_notify: Callable[[], Awaitable[None]] | None = None
@@ -126,6 +129,7 @@ class Config:
             "limit_max_requests": self.limit_max_requests,
             "limit_max_requests_jitter": self.limit_max_requests_jitter,
             "timeout_keep_alive": self.timeout_keep_alive,
+            "timeout_head": self.timeout_head,
             "timeout_graceful_shutdown": self.timeout_graceful_shutdown,
             "timeout_notify": self.timeout_notify,
             "date_header": self.date_header,

@@ -6,7 +6,6 @@ calls back when it is complete.
 
 import asyncio
 import contextlib
-import contextvars
 import logging
 from typing import Any, Literal
 
@@ -14,7 +13,7 @@ import h11
 
 from tracer.capture.gate import Kept
 from tracer.capture.loop import claim
-from tracer.capture.probe import CURRENT, Note
+from tracer.capture.probe import Note
 from tracer.capture.server.access import access_logger
 from tracer.capture.server.address import (
     address,
@@ -23,7 +22,7 @@ from tracer.capture.server.address import (
     is_ssl,
 )
 from tracer.capture.server.adopt import adopt
-from tracer.capture.server.asgi import ASGIApp, Scope
+from tracer.capture.server.asgi import Scope
 from tracer.capture.server.config import Config
 from tracer.capture.server.connection import new_connection
 from tracer.capture.server.cycle import RequestResponseCycle
@@ -36,15 +35,18 @@ from tracer.capture.server.refuse import (
     decline_upgrade,
     is_full,
     send_400,
+    send_408,
     service_unavailable,
     warn,
 )
 from tracer.capture.server.rfc9112 import has_valid_host, is_ambiguous
 from tracer.capture.server.scope import http_scope, note_scope
 from tracer.capture.server.shown import shown_headers
+from tracer.capture.server.start import start
 from tracer.capture.server.state import ServerState
 from tracer.capture.server.writer import HANGUP, Writer
 from tracer.capture.sources import Places, place
+from tracer.capture.timer import Timer
 from tracer.events import (
     BodyBuffered,
     BodyIgnored,
@@ -57,6 +59,7 @@ from tracer.events import (
     DataReceived,
     EofReceived,
     H11Error,
+    HeadTimeout,
     KeepaliveArmed,
     KeepaliveCancelled,
     KeepaliveFired,
@@ -102,7 +105,7 @@ class H11Protocol(asyncio.Protocol):
         self.client: tuple[str, int] | None = None
         self.scheme: Literal["http", "https"] = "http"
         self.ends = ("", "")
-        self.timeout_keep_alive_task: asyncio.TimerHandle | None = None
+        self.timer = Timer(self.loop)
         self.reader: Reader | None = None
         self.kept: Kept | None = None
         # The request
@@ -125,6 +128,8 @@ class H11Protocol(asyncio.Protocol):
             self.note = self._note_connection(self.note)
         self.flow = FlowControl(transport, self.note)
         self.writer = Writer(self.conn, transport, self.note)
+        self.timer.conn = None if self.note is None else self.note.conn
+        self._expect_head()
 
     def _note_connection(self, server: Note) -> Note:
         sock = self.transport.get_extra_info("socket")
@@ -147,11 +152,19 @@ class H11Protocol(asyncio.Protocol):
         gate = None if note is None else note.probe.gate
         if gate is None or not gate.keeps(self, note, data, AT.data_received):
             self.feed(data)
+        else:
+            self.timer.disarm()  # it is not the client that is late
 
     def feed(self, data: bytes) -> None:
         """Let h11 parse what has come."""
         self.conn.receive_data(data)
         self.handle_events()
+        if self.conn.their_state is h11.IDLE and not self.timer.waits_for:
+            self._expect_head()
+
+    def _expect_head(self) -> None:
+        if seconds := self.config.timeout_head:
+            self.timer.arm("head", seconds, self.timeout_head_handler)
 
     def handle_events(self) -> None:
         """Do what h11 has understood so far, event by event."""
@@ -188,6 +201,7 @@ class H11Protocol(asyncio.Protocol):
         """
         # Armed by the response before, if this request was waiting.
         self._unset_keepalive_if_required()
+        self.timer.disarm()
         note = None if self.reader is None else self.reader.note
         self.flow.note = note
         self.scope = http_scope(
@@ -233,25 +247,11 @@ class H11Protocol(asyncio.Protocol):
             shown = shown_headers(tuple(self.server_state.default_headers))
             expects = self.cycle.waiting_for_100_continue
             note.two(CycleCreated, AT.handle_request, shown, expects)
-        self._schedule(self.cycle, app)
-        return True
-
-    def _schedule(self, cycle: RequestResponseCycle, app: ASGIApp) -> None:
-        run = cycle.run_asgi(app)
-        if self.config.reset_contextvars:
-            context = contextvars.Context()
-            context.run(CURRENT.set, cycle.note)
-            task = self.loop.create_task(run, context=context)
-        elif cycle.note is None:
-            task = self.loop.create_task(run)
-        else:
-            # What runs here may be in another request's context, see CURRENT;
-            # the new task copies the context, so it is set right first.
-            token = CURRENT.set(cycle.note)
-            task = self.loop.create_task(run)
-            CURRENT.reset(token)
+        fresh = self.config.reset_contextvars
+        task = start(self.cycle, app, self.loop, in_fresh_context=fresh)
         task.add_done_callback(self.tasks.discard)
         self.tasks.add(task)
+        return True
 
     def handle_data(self, event: h11.Data) -> None:
         """Keep a piece of the request's body until the app takes it."""
@@ -314,8 +314,7 @@ class H11Protocol(asyncio.Protocol):
         self._unset_keepalive_if_required()
         if self.kept is None:  # else the next request is here already
             seconds = self.config.timeout_keep_alive
-            fire = self.timeout_keep_alive_handler
-            self.timeout_keep_alive_task = self.loop.call_later(seconds, fire)
+            self.timer.arm("request", seconds, self.timeout_keep_alive_handler)
             if (note := self.note) is not None:
                 note.one(KeepaliveArmed, AT.on_response_complete, seconds)
         self.flow.resume_reading()
@@ -331,21 +330,38 @@ class H11Protocol(asyncio.Protocol):
             self.reader.request_is_over()
 
     def _unset_keepalive_if_required(self) -> None:
-        if self.timeout_keep_alive_task is not None:
-            self.timeout_keep_alive_task.cancel()
-            self.timeout_keep_alive_task = None
+        if self.timer.waits_for == "request":
+            self.timer.disarm()
             if (note := self.note) is not None:
                 note.bare(KeepaliveCancelled, AT.data_received)
 
+    @property
+    def timeout_keep_alive_task(self) -> asyncio.TimerHandle | None:
+        """The timer, while it measures idleness; so uvicorn calls it."""
+        idle = self.timer.waits_for == "request"
+        return self.timer.handle if idle else None
+
     def timeout_keep_alive_handler(self) -> None:
         """Nobody has used the connection for a while: close it."""
-        self.timeout_keep_alive_task = None
         if not self.transport.is_closing():
             if (note := self.note) is not None:
                 note(KeepaliveFired, AT.timeout_keep_alive_handler)
             self.writer.hang_up(
                 AT.timeout_keep_alive_handler, "idle for too long"
             )
+
+    def timeout_head_handler(self) -> None:
+        """A request's head has not come whole in time: close."""
+        if self.transport.is_closing():
+            return
+        came = len(self.conn.trailing_data[0])
+        if (note := self.note) is not None:
+            seconds = self.config.timeout_head
+            note(HeadTimeout, AT.timeout_head_handler, seconds, came)
+        if came:
+            send_408(self.writer, AT.timeout_head_handler)
+        else:
+            self.writer.hang_up(AT.timeout_head_handler, "no request came")
 
     def pause_writing(self) -> None:
         self.flow.pause_writing()
@@ -390,6 +406,7 @@ class H11Protocol(asyncio.Protocol):
         if exc is None:
             self.transport.close()
             self._unset_keepalive_if_required()
+        self.timer.stop()
 
 
 AT = Places(H11Protocol)

@@ -21,6 +21,7 @@ What is longer is refused as invalid.
 """
 
 INVALID = "Invalid HTTP request received."
+TOO_LATE = "The request's head did not arrive in time."
 CAN_ANSWER = frozenset({h11.IDLE, h11.SEND_RESPONSE})
 """Our states in which a 400 can be sent.
 
@@ -86,23 +87,36 @@ def send_400(writer: Writer, where: int | None) -> None:
 
     Source: uvicorn, `H11Protocol.send_400_response`
     """
+    _send(writer, where, 400, INVALID)
+    writer.close(where, "invalid HTTP")
+
+
+def send_408(writer: Writer, where: int | None) -> None:
+    """Answer a head that has not come whole in time, and close.
+
+    Source: RFC 9110, section 15.5.9
+    """
+    _send(writer, where, 408, TOO_LATE)
+    writer.close(where, "the head took too long")
+
+
+def _send(writer: Writer, where: int | None, status: int, said: str) -> None:
     head = h11.Response(
-        status_code=400,
+        status_code=status,
         headers=[
             (b"content-type", b"text/plain; charset=utf-8"),
             (b"connection", b"close"),
         ],
-        reason=STATUS_PHRASES[400],
+        reason=STATUS_PHRASES[status],
     )
     output = writer.write(head, "head", where)
     if (note := writer.note) is not None:
         text = redact.head(output)
         note.four(Bytes, where, "out", "head", text, len(output))
-    writer.write(h11.Data(data=INVALID.encode("ascii")), "body", where)
+    writer.write(h11.Data(data=said.encode("ascii")), "body", where)
     if note is not None:
-        note.four(Bytes, where, "out", "body", INVALID, len(INVALID))
+        note.four(Bytes, where, "out", "body", said, len(said))
     writer.write(END, "end", where)
-    writer.close(where, "invalid HTTP")
 
 
 def warn(logger: logging.Logger, said: str, note: Note | None) -> None:
