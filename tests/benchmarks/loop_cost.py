@@ -21,8 +21,9 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-from servers import OURS, Server
-from twenty_routes import TARGET
+from contestants import OURS
+from scenarios import SCENARIOS
+from servers import Server
 
 from tracer.capture.loop import traced_loop_factory
 from tracer.capture.probe import Probe
@@ -32,6 +33,7 @@ STEPS = 5000
 ROUNDS = 20
 DEEP = 12  # awaits, one inside the other
 MANY = 100  # tasks
+APP = "twenty_routes:app"
 REQUESTS = 300
 
 LENSES = ("untraced", "off", "on", "full")
@@ -156,7 +158,7 @@ def events(lens: str) -> float:
     with tempfile.TemporaryDirectory() as folder:
         recording = Path(folder, "out.jsonl")
         options = ["--view", "none", "--record", str(recording)]
-        server = Server(lens, [*OURS, *options, "--lens", lens])
+        server = Server(lens, [*OURS, *options, "--lens", lens, APP])
         server.start()
         try:
             ask(server.port)
@@ -168,7 +170,7 @@ def events(lens: str) -> float:
 
 def ask(port: int) -> None:
     """Send the requests on one connection, each after the last one's end."""
-    request = f"GET {TARGET} HTTP/1.1\r\nHost: h\r\n\r\n".encode()
+    request = f"GET {SCENARIOS[0].target} HTTP/1.1\r\nHost: h\r\n\r\n".encode()
     with socket.create_connection(("127.0.0.1", port), 10) as sock:
         for _ in range(REQUESTS):
             sock.sendall(request)

@@ -22,29 +22,40 @@ HERE = Path(__file__).parent
 CPU = 0
 """The core of the traced server; all else has the load's core."""
 
-APP = "twenty_routes:app"
-OURS = [sys.executable, "-m", "tracer", "serve", APP, "--no-access-log"]
-UVICORN = [
-    *[sys.executable, "-m", "uvicorn", APP, "--http", "h11"],
-    *["--loop", "asyncio", "--no-access-log", "--log-level", "warning"],
-]
-
 
 class Server:
-    """One server process, or a view with a server as its child.
+    """One server process, or a view or a recorder with a server among them.
 
     Attributes:
         name: What stands in the table.
         port: Where it listens.
+        pid: The process that listens there; 0 before the start.
     """
 
     def __init__(
-        self, name: str, command: list[str], *, terminal: bool = False
+        self,
+        name: str,
+        command: list[str],
+        *,
+        terminal: bool = False,
+        patient: bool = True,
     ) -> None:
+        """Prepare one.
+
+        Args:
+            name: What stands in the table.
+            command: What starts it; `{port}` in it becomes its port.
+            terminal: Whether it draws.
+            patient: Whether it is asked to end, and not just killed: some
+                write for minutes what they have gathered.
+        """
         self.name = name
         self.port = free_port()
-        self._command = [*command, "--port", str(self.port)]
+        self.pid = 0
+        port = str(self.port)
+        self._command = [each.replace("{port}", port) for each in command]
         self._terminal = terminal
+        self._patient = patient
         self._master: int | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -67,11 +78,12 @@ class Server:
             os.close(stdio)
             drain(self._master)
         wait_for(self.port, self._process)
-        pin(self._pids[-1], CPU)
+        self.pid = listener(self._pids, self.port)
+        pin(self.pid, CPU)
 
     @property
     def _pids(self) -> list[int]:
-        """The process and its children; the last one is the server."""
+        """The process, its children, and theirs."""
         assert self._process is not None
         return family(self._process.pid)
 
@@ -81,17 +93,13 @@ class Server:
 
     def go_on(self) -> None:
         for pid in self._pids:
-            os.kill(pid, signal.SIGCONT)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
 
-    def cpu(self) -> int | None:
-        """Nanoseconds that the server's threads have computed so far."""
-        total = 0
-        try:
-            for task in Path(f"/proc/{self._pids[-1]}/task").iterdir():
-                total += int((task / "schedstat").read_text().split()[0])
-        except OSError:
-            return None
-        return total
+    def cpu(self) -> tuple[int, int]:
+        """Nanoseconds computed so far: by the server, and by all beside it."""
+        others = (each for each in self._pids if each != self.pid)
+        return computed(self.pid), sum(map(computed, others))
 
     def stop(self) -> None:
         """End it as a user would, and by force if that takes too long."""
@@ -99,7 +107,8 @@ class Server:
             return
         family_ = self._pids
         self.go_on()
-        self._process.send_signal(signal.SIGTERM)
+        end = signal.SIGTERM if self._patient else signal.SIGKILL
+        self._process.send_signal(end)
         try:
             self._process.wait(10)
         except subprocess.TimeoutExpired:
@@ -150,6 +159,39 @@ def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
         time.sleep(0.05)
     process.kill()
     sys.exit(f"no answer from {process.args!r}")
+
+
+def computed(pid: int) -> int:
+    """Give the nanoseconds that a process's threads have computed so far.
+
+    A thread that ends takes its own with it.
+    """
+    total = 0
+    with contextlib.suppress(OSError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            total += int((task / "schedstat").read_text().split()[0])
+    return total
+
+
+def listener(pids: list[int], port: int) -> int:
+    """Give the one among some processes that listens on a port.
+
+    Raises:
+        SystemExit: None does.
+    """
+    table = Path("/proc/net/tcp").read_text().splitlines()[1:]
+    lines = [line.split() for line in table]
+    sockets = {
+        f"socket:[{line[9]}]"
+        for line in lines
+        if line[1].endswith(f":{port:04X}") and line[3] == "0A"
+    }
+    for pid in pids:
+        for fd in Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(OSError):
+                if str(fd.readlink()) in sockets:
+                    return pid
+    sys.exit(f"nobody of ours listens on port {port}")
 
 
 def family(pid: int) -> list[int]:

@@ -1,12 +1,21 @@
-"""Requests a second, ours against uvicorn's on the same app: ratios.
+"""Requests a second and CPU a request, against uvicorn's on the same app.
 
-    python tests/benchmarks/throughput.py [--rounds 9] [--json FILE]
+    python tests/benchmarks/throughput.py [--launches 5] [--rounds 2]
+        [--only NAME ...] [--scenario NAME ...] [--json FILE]
 
-Both on h11 and asyncio, without access log. All servers run in one go and
-take turns of a second, so that a slow minute of the machine hits them all;
-the reference runs before and after every two of them, and a ratio is against
-the mean of those two. If uvicorn against itself isn't within 0.95 and 1.05,
-the machine was too noisy and the run is void (exit code 1).
+The unit is `uvicorn --http h11 --loop asyncio --no-access-log`, untraced. All
+servers run at once, on one core, and all but the one that is timed are
+halted; they take turns of a second, so that a slow minute of the machine
+hits them all. The unit runs before and after every three of them, and a
+ratio is against the mean of those two. Each launch starts every process
+anew; medians are over all rounds of all launches. Where uvicorn against
+itself isn't within 0.95 and 1.05, the machine was too noisy and the
+scenario's figures are void (exit code 1).
+
+CPU is that of the process that serves, all its threads; what other processes
+(recorder, screen) compute beside it stands in a column of its own. The peers
+come from `tests/benchmarks/requirements.txt`; who isn't installed is left
+out, and that is said.
 """
 
 # ruff: noqa: T201  (its output is its purpose)
@@ -14,202 +23,197 @@ the machine was too noisy and the run is void (exit code 1).
 import argparse
 import json
 import os
+import platform
 import statistics
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+import zlib
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import contestants
 import load
-from servers import OURS, UVICORN, Server, pin
-from twenty_routes import TARGET
+from contestants import ALL, CONTROL, GOALS, RECORDED, REFERENCE, UNTRACED
+from scenarios import APPS, SCENARIOS, Scenario
+from servers import Server, pin
 
 from tracer.events import Dropped
 from tracer.events.log import Decoder
 
-REFERENCE = "uvicorn"
-CONTROL = "uvicorn again"
-OFF = "off.jsonl"
-"""The recording of who has the loop's lens off."""
+BETWEEN = 3
+"""Turns between two of the reference's."""
+NOISE = 0.05
+MOST = 64 << 20
+"""Bytes of a recording that are read for the figures of one request."""
 
 
 @dataclass(frozen=True)
 class Turn:
-    """One second of load: what came out, and against what."""
+    """One second of load: what came out, and at what price."""
 
-    rate: float  # requests/s
-    cpu: float | None  # microseconds of the server's CPU a request
+    rate: float
+    """Requests a second."""
+    cpu: float
+    """Microseconds of the server's CPU a request."""
+    beside: float
+    """Microseconds of other processes' CPU a request."""
 
 
 @dataclass(frozen=True)
-class Ratio:
-    """A turn against the reference's turns around it; 1 is as good."""
+class Row:
+    """What a contestant came to in one scenario, as medians."""
 
     rate: float
-    cpu: float | None
+    """Requests/s against the reference's."""
+    low: float
+    high: float
+    cpu: float
+    """The reference's CPU a request against this one's: more is better."""
+    us: float
+    """Microseconds of the server's CPU a request."""
+    beside: float
+
+
+Turns = dict[tuple[str, str], list[tuple[Turn, Turn]]]
+"""By scenario and contestant: each turn, and the reference's around it."""
 
 
 def main() -> int:
     options = parse()
     pin(os.getpid(), load.CPU)
-    print(f"{options.rounds} rounds x {options.launches} launches of")
-    print(f"{options.seconds} s, {load.CONNECTIONS} connections, {load.name()}")
-    ratios: dict[str, list[Ratio]] = {}
-    turns: dict[str, list[Turn]] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        recording = Path(folder, "out.jsonl")
-        for _ in range(options.launches):
-            launch(options, recording, turns, ratios)
-        figures = recorded(recording) if recording.exists() else {}
-        blind = recording.with_name(OFF)
-        if blind.exists():
-            figures |= {
-                f"{name}, lens off": value
-                for name, value in recorded(blind).items()
-            }
-    void = report(turns, ratios, figures)
+    chosen = [each for each in SCENARIOS if each.name in options.scenario]
+    turns: Turns = {}
+    figures: dict[str, float] = {}
+    for _ in range(options.launches):
+        with tempfile.TemporaryDirectory() as folder:
+            launch(options, chosen, Path(folder), turns)
+            file = contestants.recording(Path(folder), APPS[0])
+            if file.exists():
+                figures = recorded(file)
+    rows = {key: summary(some) for key, some in turns.items()}
+    add_price(rows, figures)
+    report(options, chosen, rows, figures)
     if options.json:
-        result = {"ratios": medians(ratios), "recording": figures}
-        options.json.write_text(json.dumps(result, indent=2) + "\n")
-    return void
+        options.json.write_text(as_json(options, rows, figures))
+    return int(any(is_void(rows, each.name) for each in chosen))
 
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--launches", type=int, default=1)
-    parser.add_argument("--seconds", type=int, default=1)
-    parser.add_argument("--only", nargs="*", metavar="NAME", help="of ours")
-    parser.add_argument("--json", type=Path, metavar="FILE")
+    names = [each.name for each in SCENARIOS]
+    add = parser.add_argument
+    add("--launches", type=int, default=5)
+    add("--rounds", type=int, default=2, help="in each launch")
+    add("--seconds", type=int, default=1)
+    add("--only", nargs="*", metavar="NAME", help="beside uvicorn's")
+    add("--scenario", nargs="*", choices=names, default=names)
+    add("--json", type=Path, metavar="FILE")
     return parser.parse_args()
-
-
-def contestants(recording: Path, only: list[str] | None) -> list[Server]:
-    blind = recording.with_name(OFF)
-    alone = [*OURS, "--view", "none"]
-    off = ["--lens", "off", "--record", str(blind)]
-    ours = [
-        Server("untraced", alone),
-        Server("recorded", [*alone, "--record", str(recording)]),
-        Server("lens off", [*alone, *off]),
-        Server("TUI open", [*OURS, "--view", "tui"], terminal=True),
-    ]
-    chosen = [each for each in ours if only is None or each.name in only]
-    return [Server(CONTROL, UVICORN), *chosen]
 
 
 def launch(
     options: argparse.Namespace,
-    recording: Path,
-    turns: dict[str, list[Turn]],
-    ratios: dict[str, list[Ratio]],
+    chosen: list[Scenario],
+    folder: Path,
+    turns: Turns,
 ) -> None:
     """Start all servers anew, let them take turns, stop them."""
-    reference = Server(REFERENCE, UVICORN)
-    others = contestants(recording, options.only)
+    apps = {each.app for each in chosen}
+    fields = {app: field(options, app, folder) for app in apps}
+    servers = [each for some in fields.values() for each in some]
     try:
-        for server in [reference, *others]:
+        for server in servers:
             server.start()
-            turn(server, 1)  # warm
             server.halt()
+        for scenario in chosen:  # warm
+            for server in fields[scenario.app]:
+                timed(server, scenario, 1)
         for number in range(options.rounds):
-            order = others if number % 2 else others[::-1]
-            for server, result, around in play(
-                reference, order, options.seconds
-            ):
-                turns.setdefault(server.name, []).append(result)
-                ratios.setdefault(server.name, []).append(
-                    compare(result, around)
-                )
-            print(".", end="", flush=True)
-        print()
+            for scenario in chosen:
+                first, *others = fields[scenario.app]
+                order = others if number % 2 else others[::-1]
+                for name, result, unit in play(
+                    first, order, scenario, options.seconds
+                ):
+                    key = scenario.name, name
+                    turns.setdefault(key, []).append((result, unit))
+                print(".", end="", file=sys.stderr, flush=True)
+        print(file=sys.stderr)
     finally:
-        for server in [reference, *others]:
+        for server in servers:
             server.stop()
 
 
+def field(options: argparse.Namespace, app: str, folder: Path) -> list[Server]:
+    """Make who competes, the reference first."""
+    made = []
+    for each in ALL:
+        always = each.name in {REFERENCE, CONTROL}
+        if options.only is not None and not always | (
+            each.name in options.only
+        ):
+            continue
+        if each.missing:
+            names = ", ".join(each.missing)
+            print(f"{each.name}: not there: {names}", file=sys.stderr)
+            continue
+        made.append(each.server(app, folder))
+    return made
+
+
 def play(
-    reference: Server, order: list[Server], seconds: int
-) -> Iterator[tuple[Server, Turn, list[Turn]]]:
-    """One round; give each turn with the reference's before and after."""
-    before = timed(reference, seconds)
-    for start in range(0, len(order), 2):
-        pair = order[start : start + 2]
-        results = [timed(server, seconds) for server in pair]
-        after = timed(reference, seconds)
-        for server, result in zip(pair, results, strict=True):
-            yield server, result, [before, after]
+    reference: Server, order: list[Server], scenario: Scenario, seconds: int
+) -> Iterator[tuple[str, Turn, Turn]]:
+    """One round; give each turn with the mean of the reference's around it."""
+    before = timed(reference, scenario, seconds)
+    for start in range(0, len(order), BETWEEN):
+        some = order[start : start + BETWEEN]
+        results = [timed(server, scenario, seconds) for server in some]
+        after = timed(reference, scenario, seconds)
+        unit = Turn(
+            *(
+                statistics.mean(pair)
+                for pair in zip(
+                    asdict(before).values(), asdict(after).values(), strict=True
+                )
+            )
+        )
+        for server, result in zip(some, results, strict=True):
+            yield server.name, result, unit
         before = after
 
 
-def timed(server: Server, seconds: int) -> Turn:
+def timed(server: Server, scenario: Scenario, seconds: int) -> Turn:
     server.go_on()
     try:
-        return turn(server, seconds)
+        cpu, beside = server.cpu()
+        requests, took = load.run(server.port, scenario, seconds)
+        cpu_then, beside_then = server.cpu()
     finally:
         server.halt()
+    return Turn(
+        requests / took,
+        (cpu_then - cpu) / requests / 1000,
+        (beside_then - beside) / requests / 1000,
+    )
 
 
-def turn(server: Server, seconds: int) -> Turn:
-    begun = server.cpu()
-    requests, took = load.run(server.port, TARGET, seconds)
-    ended = server.cpu()
-    if begun is None or ended is None:
-        return Turn(requests / took, None)
-    return Turn(requests / took, (ended - begun) / requests / 1000)
-
-
-def compare(result: Turn, around: list[Turn]) -> Ratio:
-    rate = statistics.mean(each.rate for each in around)
-    cpus = [each.cpu for each in around if each.cpu is not None]
-    if result.cpu is None or not cpus:
-        return Ratio(result.rate / rate, None)
-    return Ratio(result.rate / rate, statistics.mean(cpus) / result.cpu)
-
-
-def medians(ratios: dict[str, list[Ratio]]) -> dict[str, dict[str, float]]:
-    return {
-        name: {
-            "requests/s": statistics.median(each.rate for each in some),
-            "cpu": _median(each.cpu for each in some),
-        }
-        for name, some in ratios.items()
-    }
-
-
-def _median(values: Iterable[float | None]) -> float:
-    known = [each for each in values if each is not None]
-    return statistics.median(known) if known else float("nan")
-
-
-def report(
-    turns: dict[str, list[Turn]],
-    ratios: dict[str, list[Ratio]],
-    figures: dict[str, float],
-) -> int:
-    """Print the tables; give 1 when the control says that they are void."""
-    print(f"{'':15}{'x uvicorn':>10}{'min..max':>14}{'cpu x':>8}{'us/req':>8}")
-    for name, some in ratios.items():
-        rates = [each.rate for each in some]
-        spread = f"{min(rates):.2f}..{max(rates):.2f}"
-        cpu = _median(each.cpu for each in some)
-        us = _median(each.cpu for each in turns[name])
-        print(
-            f"{name:15}{statistics.median(rates):>10.2f}{spread:>14}"
-            f"{cpu:>8.2f}{us:>8.0f}"
-        )
-    for name, value in figures.items():
-        print(f"{name}: {value:,.1f}")
-    control = statistics.median(each.rate for each in ratios[CONTROL])
-    if 0.95 <= control <= 1.05:
-        return 0
-    print(f"void: uvicorn against itself is {control:.2f}", file=sys.stderr)
-    return 1
+def summary(some: list[tuple[Turn, Turn]]) -> Row:
+    rates = [turn.rate / unit.rate for turn, unit in some]
+    median = statistics.median
+    return Row(
+        rate=median(rates),
+        low=min(rates),
+        high=max(rates),
+        cpu=median(unit.cpu / turn.cpu for turn, unit in some),
+        us=median(turn.cpu for turn, _ in some),
+        beside=median(turn.beside for turn, _ in some),
+    )
 
 
 def recorded(file: Path) -> dict[str, float]:
-    """Read the recording that the load left: what one request costs there.
+    """Read the beginning of a recording: what one request costs there.
 
     `source` records stand once in a file, so they count for no request; what
     was dropped is not in the file and makes the figure too small.
@@ -217,19 +221,108 @@ def recorded(file: Path) -> dict[str, float]:
     decoder = Decoder()
     events = requests = dropped = sources = 0
     with file.open("rb") as stream:
-        while data := stream.read(1 << 20):
-            for record in decoder.feed(data):
-                events += 1
-                requests += record.kind == "response.complete"
-                sources += record.kind == "source"
-                if isinstance(record, Dropped):
-                    dropped += record.n
+        data = stream.read(MOST)
+    for record in decoder.feed(data):
+        events += 1
+        requests += record.kind == "response.complete"
+        sources += record.kind == "source"
+        if isinstance(record, Dropped):
+            dropped += record.n
     return {
-        "events in the recording": events,
-        "dropped": dropped,
         "events a request": (events - sources) / max(1, requests),
-        "bytes an event": file.stat().st_size / max(1, events),
+        "bytes an event": len(data) / max(1, events),
+        "bytes an event, .gz": len(zlib.compress(data)) / max(1, events),
+        "events dropped there": dropped,
     }
+
+
+def add_price(
+    rows: dict[tuple[str, str], Row], figures: dict[str, float]
+) -> None:
+    """What an event costs the server: all of the difference, shared out."""
+    name = SCENARIOS[0].name
+    plain = rows.get((name, UNTRACED))
+    traced = rows.get((name, RECORDED))
+    if plain is None or traced is None or not figures:
+        return
+    events = figures["events a request"]
+    figures["server's CPU an event, us"] = (traced.us - plain.us) / events
+    figures["recorder's CPU an event, us"] = traced.beside / events
+
+
+def is_void(rows: dict[tuple[str, str], Row], scenario: str) -> bool:
+    return abs(rows[scenario, CONTROL].rate - 1) > NOISE
+
+
+def report(
+    options: argparse.Namespace,
+    chosen: list[Scenario],
+    rows: dict[tuple[str, str], Row],
+    figures: dict[str, float],
+) -> None:
+    print(
+        f"Python {platform.python_version()}, {load.name()},"
+        f" {options.launches} launches x {options.rounds} rounds x"
+        f" {options.seconds} s; requests/s against {REFERENCE}"
+    )
+    for scenario in chosen:
+        void = "  VOID: too noisy" if is_void(rows, scenario.name) else ""
+        print(f"\n{scenario.name}{void}")
+        print(
+            f"  {'':28}{'x':>6}{'min..max':>13}{'cpu x':>7}{'us/req':>8}"
+            f"{'beside':>8}"
+        )
+        for each in ALL:
+            name = each.name
+            if row := rows.get((scenario.name, name)):
+                print(
+                    f"  {name:28}{row.rate:>6.2f}"
+                    f"{f'{row.low:.2f}..{row.high:.2f}':>13}"
+                    f"{row.cpu:>7.2f}{row.us:>8.0f}{row.beside:>8.0f}"
+                )
+    report_goals(chosen, rows)
+    for name, value in figures.items():
+        print(f"{name}: {value:,.2f}")
+
+
+def report_goals(
+    chosen: list[Scenario], rows: dict[tuple[str, str], Row]
+) -> None:
+    """Ours beside what they are to reach: the first, and the worst."""
+    print(
+        f"\n{'goals':30}{SCENARIOS[0].name:>6}{'goal':>6}{'worst':>7}{'goal':>6}"
+    )
+    for name, (first, each) in GOALS.items():
+        rates = {
+            scenario.name: rows[scenario.name, name].rate
+            for scenario in chosen
+            if (scenario.name, name) in rows and scenario.connections > 1
+        }
+        if rates:
+            get = rates.get(SCENARIOS[0].name, float("nan"))
+            worst = min(rates.values())
+            print(f"{name:30}{get:>6.2f}{first:>6.2f}{worst:>7.2f}{each:>6.2f}")
+
+
+def as_json(
+    options: argparse.Namespace,
+    rows: dict[tuple[str, str], Row],
+    figures: dict[str, float],
+) -> str:
+    table: dict[str, dict[str, object]] = {}
+    for (scenario, name), row in rows.items():
+        table.setdefault(scenario, {})[name] = asdict(row)
+    result = {
+        "python": platform.python_version(),
+        "load": load.name(),
+        "launches": options.launches,
+        "rounds": options.rounds,
+        "seconds": options.seconds,
+        "void": [each for each in table if is_void(rows, each)],
+        "scenarios": table,
+        "figures": figures,
+    }
+    return json.dumps(result, indent=2) + "\n"
 
 
 if __name__ == "__main__":
