@@ -2,7 +2,8 @@
 
 Read `envelope` first, then the layers in the order in which a request meets
 them: `server`, `loop`, `tasks`, `connection`, `h11`, `cycle`, `framework`,
-`websocket`, and at last `client` and `other`. `commands` is what a viewer may ask for.
+`websocket`, and at last `client` and `other`. `commands` is what a viewer may
+ask for.
 `log` writes and reads them, `states` holds the state tables, `schema` tells
 other programs what a line looks like.
 """
@@ -32,6 +33,8 @@ from tracer.events.connection import (
     ProtocolSwitched,
     ReadPaused,
     ReadResumed,
+    TlsFailed,
+    TlsHandshake,
     TransportClose,
     TransportWrite,
     WritePaused,
@@ -50,6 +53,7 @@ from tracer.events.cycle import (
     CycleReleased,
     LimitCheck,
     LimitRejected,
+    ProxyHeaders,
     ReceiveCall,
     ReceiveReturn,
     ResponseComplete,
@@ -198,6 +202,8 @@ KINDS: dict[str, type[Event]] = {
         Accept,
         ProtocolCreated,
         ProtocolSwitched,
+        TlsHandshake,
+        TlsFailed,
         ConnectionMade,
         DataReceived,
         Bytes,
@@ -217,6 +223,7 @@ KINDS: dict[str, type[Event]] = {
         H11Event,
         H11Send,
         H11Error,
+        ProxyHeaders,
         ScopeBuilt,
         ScopeChanged,
         UpgradeDecision,
@@ -369,6 +376,7 @@ __all__ = [
     "MiddlewareExit",
     "ProtocolCreated",
     "ProtocolSwitched",
+    "ProxyHeaders",
     "ReadPaused",
     "ReadResumed",
     "ReceiveCall",
@@ -413,6 +421,8 @@ __all__ = [
     "Tick",
     "TickHeaders",
     "TickNotify",
+    "TlsFailed",
+    "TlsHandshake",
     "TransportClose",
     "TransportWrite",
     "Unknown",

@@ -70,6 +70,39 @@ class ProtocolSwitched(
     """Number of the new protocol object."""
 
 
+class TlsHandshake(ConnectionEvent, tag="tls.handshake", frozen=True, gc=False):
+    """Both sides have agreed on keys; what they say from now on is encrypted.
+
+    It took one round trip or two, and no protocol of ours saw a byte of it:
+    `connection_made` comes only now.
+
+    Source: RFC 8446, section 2; asyncio, `loop.connect_accepted_socket`
+    """
+
+    version: str
+    cipher: str
+    alpn: str
+    """The protocol that was chosen for inside, or nothing."""
+    subject: str
+    """Whom the client's certificate names; nothing if it showed none."""
+
+
+class TlsFailed(ConnectionEvent, tag="tls.failed", frozen=True, gc=False):
+    """The two could not agree: the connection is closed, and has no request.
+
+    The protocol that was made for it never learns of it. asyncio's own server
+    says nothing here either.
+
+    Source: RFC 8446, section 6.2; asyncio, `loop.connect_accepted_socket`
+    """
+
+    error: str
+    """The error's name, and what OpenSSL calls the reason."""
+    reason: str
+    obj: int = 0
+    """Number of that protocol object."""
+
+
 class DataReceived(ConnectionEvent, tag="data_received", frozen=True, gc=False):
     """The transport handed over the bytes of one recv(). Nothing is parsed.
 

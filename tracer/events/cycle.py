@@ -59,6 +59,23 @@ class ScopeChanged(CycleEvent, tag="scope.changed", frozen=True, gc=False):
     """The scope is another dict now: what is put in stays unseen above."""
 
 
+class ProxyHeaders(CycleEvent, tag="proxy.headers", frozen=True, gc=False):
+    """A proxy that is trusted says whom it speaks for, and it is believed.
+
+    The scope gets the client and scheme that `X-Forwarded-For` and
+    `X-Forwarded-Proto` tell, in place of the proxy's own. uvicorn does it in
+    a middleware of its own around the app; here it is done where the scope is
+    built.
+
+    Source: uvicorn, `ProxyHeadersMiddleware`
+    """
+
+    client_before: str
+    client: str
+    scheme_before: str
+    scheme: str
+
+
 class UpgradeDecision(
     CycleEvent, tag="upgrade.decision", frozen=True, gc=False
 ):

@@ -71,6 +71,7 @@ MILESTONES = frozenset(
         "server.stopping",
         "signal",
         "task.lost",
+        "tls.failed",
         "write.paused",
         "ws.close",
         "ws.handshake",

@@ -85,6 +85,8 @@ HERE = None
 STOPS: dict[str, tuple[Part | None, Leg | None]] = {
     "accept": (A, OUT),
     "protocol.created": (A, OUT),
+    "tls.handshake": (A, OUT),
+    "tls.failed": (A, OUT),
     "connection_made": (A, OUT),
     "protocol.switched": (A, OUT),
     "keepalive.cancelled": (HERE, HERE),
@@ -95,6 +97,7 @@ STOPS: dict[str, tuple[Part | None, Leg | None]] = {
     "read.resumed": (D, OUT),
     "h11.event": (H, OUT),
     "h11.error": (H, OUT),
+    "proxy.headers": (C, OUT),
     "scope.built": (C, OUT),
     "upgrade.decision": (C, OUT),
     "limit.check": (C, OUT),

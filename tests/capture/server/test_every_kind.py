@@ -18,8 +18,11 @@ from pathlib import Path
 from typing import Any, Self
 
 import pytest
+import trustme
 from server_running import PATIENCE, Running, running
+from server_tls import TLSClient, certificate
 
+from tracer.capture.server.proxy import TrustedProxies
 from tracer.events import KINDS
 from tracer.events.log import Decoder, Record
 
@@ -168,6 +171,16 @@ def leaving(run: Running) -> None:
     run.wait_for("send.dropped", 2)
 
 
+def behind_tls(run: Running, authority: trustme.CA) -> None:
+    """One who speaks TLS, by way of a proxy, and one who doesn't."""
+    client = run.client()
+    client.send(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+    run.wait_for("tls.failed")
+    client = TLSClient(run.port, authority)
+    run.clients.append(client)
+    client.get(b"/", b"x-forwarded-for: 192.0.2.1")
+
+
 def small(run: Running) -> None:
     """A server that does little: refuses, and closes who is idle."""
     client = run.client()
@@ -241,7 +254,7 @@ class Child:
 
 
 @pytest.fixture(scope="module")
-def said() -> dict[str, int]:
+def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, int]:
     """How often each kind was said, in all the scenarios together."""
     records: list[Record] = []
 
@@ -259,6 +272,11 @@ def said() -> dict[str, int]:
     records += run.events
     with running(App(), limit_concurrency=1) as run:
         small(run)
+    records += run.events
+    authority, served = certificate(tmp_path_factory.mktemp("tls"))
+    proxies = TrustedProxies("127.0.0.1")
+    with running(bare, tls=served, trusted_proxies=proxies) as run:
+        behind_tls(run, authority)
     records += run.events
     with running(bare, timeout_keep_alive=0.01, timeout_head=0.3) as run:
         client = run.client()

@@ -7,7 +7,12 @@ own. Nothing here knows HTTP. Read `traced` first, then `selector`, `accept`,
 `steps`, `stops`, `chain`, `waits` and `wakers`.
 """
 
-from tracer.capture.loop.accept import ListenSocket, claim
+from tracer.capture.loop.accept import (
+    ListenSocket,
+    claim,
+    connection_at,
+    disclaim,
+)
 from tracer.capture.loop.lines import Lines, LinesError
 from tracer.capture.loop.selector import Lens
 from tracer.capture.loop.steps import StepCoro
@@ -29,6 +34,8 @@ __all__ = [
     "TracedLoop",
     "Watchdog",
     "claim",
+    "connection_at",
+    "disclaim",
     "new_loop",
     "traced_loop_factory",
 ]

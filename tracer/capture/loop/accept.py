@@ -21,6 +21,8 @@ class ListenSocket(socket.socket):
     """
 
     note: Note
+    where: int | None = None
+    """Who accepts, if it isn't asyncio."""
     taken = 0
     """Connections that this callback has given out so far."""
     failed = 0
@@ -44,7 +46,7 @@ class ListenSocket(socket.socket):
         fd = conn.fileno()
         self.numbers[fd] = note.conn
         _accepted[fd] = weakref.ref(conn), note.conn
-        note(Accept, _ACCEPT, _text(address), fd)
+        note(Accept, self.where or _ACCEPT, _text(address), fd)
         if not self.taken:
             _unsaid.append(self)
         self.taken += 1
@@ -65,9 +67,10 @@ class ListenSocket(socket.socket):
         if self.note.probe.lens == "off":
             return
         if taken:
-            self.note(LoopAccept, _ACCEPT, self.fileno(), taken)
+            self.note(LoopAccept, self.where or _ACCEPT, self.fileno(), taken)
         if failed:
-            self.note(AcceptFailed, _ACCEPT, self.failure, failed)
+            where = self.where or _ACCEPT
+            self.note(AcceptFailed, where, self.failure, failed)
 
 
 _unsaid: list[ListenSocket] = []
@@ -107,6 +110,12 @@ def claim(fd: int, probe: Probe) -> int:
     """
     number = ListenSocket.numbers.pop(fd, None)
     return probe.next_conn() if number is None else number
+
+
+def disclaim(fd: int, number: int) -> None:
+    """Say that the connection of that number will be nobody's."""
+    if ListenSocket.numbers.get(fd) == number:
+        del ListenSocket.numbers[fd]
 
 
 def _text(address: object) -> str:

@@ -160,6 +160,7 @@ class Lens(Turns):
 
 _ROLES: dict[str, Role] = {
     "_accept_connection": "listener",
+    "_sock_accept": "listener",
     "_read_from_self": "self-pipe",
 }
 """Told by the names of asyncio's own callbacks: for the label only."""

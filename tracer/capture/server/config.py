@@ -5,11 +5,14 @@ import platform
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
+from ssl import SSLContext
 from typing import Literal
 
 from tracer.capture.gate import Gate
 from tracer.capture.probe import Note
 from tracer.capture.server.asgi import ASGIApp
+from tracer.capture.server.proxy import TrustedProxies
+from tracer.capture.server.tls import HANDSHAKE_TIMEOUT, TLS
 
 _PACKAGES = ("asgi-trace", "h11", "starlette", "fastapi", "anyio", "uvloop")
 
@@ -48,12 +51,19 @@ class Config:
         server_header: Whether responses carry `Server`.
         access_log: Whether each response is logged, where someone listens.
         h11_max_incomplete_event_size: Bytes of a head that are buffered.
+        trusted_proxies: Whose X-Forwarded headers are believed; None:
+            nobody's.
+        tls: Certificate and key, for https; None: plain http.
+        ssl_handshake_timeout: Seconds that a client may take for it.
         reset_contextvars: Start each request's task in an empty context.
         asgi_version: Of the interface that the app has, for its scopes.
         logger_name: Who says what goes wrong.
         access_logger_name: Who says the line of each response.
         note: Where the trace goes; None: not traced, and nothing installed.
         gate: Holds requests on request; None: nobody can ask for that.
+
+    Raises:
+        TLSError: Certificate or key can't be used.
 
     Source: uvicorn, `Config`
     """
@@ -82,6 +92,9 @@ class Config:
     server_header: bool = True
     access_log: bool = True
     h11_max_incomplete_event_size: int | None = None
+    trusted_proxies: TrustedProxies | None = None
+    tls: TLS | None = None
+    ssl_handshake_timeout: float = HANDSHAKE_TIMEOUT
     reset_contextvars: bool = False
     asgi_version: str = "3.0"
     logger_name: str = "asgi_trace.error"
@@ -90,6 +103,7 @@ class Config:
     gate: Gate | None = None
 
     encoded_headers: list[tuple[bytes, bytes]] = field(init=False)
+    ssl: SSLContext | None = field(init=False)
 
     def __post_init__(self) -> None:
         encoded = [
@@ -99,6 +113,7 @@ class Config:
         if self.server_header and b"server" not in dict(encoded):
             encoded.insert(0, (b"server", b"asgi-trace"))
         self.encoded_headers = encoded
+        self.ssl = None if self.tls is None else self.tls.context()
 
     @property
     def loaded_app(self) -> ASGIApp:
@@ -114,6 +129,11 @@ class Config:
             with contextlib.suppress(PackageNotFoundError):
                 versions[name] = version(name)
         return self.app_name, self.loop, "h11", versions, self.options()
+
+    @property
+    def scheme(self) -> Literal["http", "https"]:
+        """What its URL begins with."""
+        return "http" if self.tls is None else "https"
 
     def options(self) -> dict[str, Option]:
         """The options that are plain values, for the trace."""
@@ -136,4 +156,6 @@ class Config:
             "server_header": self.server_header,
             "access_log": self.access_log,
             "reset_contextvars": self.reset_contextvars,
+            "proxy_headers": self.trusted_proxies is not None,
+            **(self.tls.options() if self.tls is not None else {}),
         }

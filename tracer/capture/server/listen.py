@@ -19,11 +19,10 @@ from tracer.capture.loop import ListenSocket
 from tracer.capture.probe import Note
 from tracer.capture.server.address import address
 from tracer.capture.server.config import Config
+from tracer.capture.server.tls_server import TLSServer
 
 Origin = Literal["tcp", "unix", "fd", "inherited"]
 Factory = Callable[[], asyncio.Protocol]
-
-SCHEME = "http"
 
 FILE_MODE = 0o666
 """Of a Unix socket's file: whoever may enter its folder may connect."""
@@ -124,6 +123,15 @@ async def listen(
 async def _serve_on(
     listener: Listener, factory: Factory, config: Config
 ) -> Serving:
+    if (context := config.ssl) is not None:
+        listener.sock.listen(config.backlog)
+        return TLSServer(
+            listener.sock,
+            factory,
+            context,
+            config.ssl_handshake_timeout,
+            config.note,
+        )
     loop = asyncio.get_running_loop()
     unix = listener.origin == "unix"
     create = loop.create_unix_server if unix else loop.create_server
@@ -281,7 +289,7 @@ def announcement(config: Config, listener: Listener) -> str:
 def url_of(config: Config, listener: Listener) -> str:
     """Where a client finds the server."""
     if listener.origin != "tcp":
-        return listener.url(SCHEME)
+        return listener.url(config.scheme)
     host = config.host or "0.0.0.0"  # noqa: S104  # as uvicorn says it
     port = config.port or listener.sock.getsockname()[1]
-    return f"{SCHEME}://{address((host, port))}"
+    return f"{config.scheme}://{address((host, port))}"

@@ -12,11 +12,9 @@ from typing import Any, Literal
 import h11
 
 from tracer.capture.gate import Kept
-from tracer.capture.loop import claim
 from tracer.capture.probe import Note
 from tracer.capture.server.access import access_logger
 from tracer.capture.server.address import (
-    address,
     get_local_addr,
     get_remote_addr,
     is_ssl,
@@ -27,6 +25,8 @@ from tracer.capture.server.config import Config
 from tracer.capture.server.connection import new_connection
 from tracer.capture.server.cycle import RequestResponseCycle
 from tracer.capture.server.flow import HIGH_WATER_LIMIT, FlowControl
+from tracer.capture.server.introduction import introduce
+from tracer.capture.server.proxy import FOR, PROTO, believe, trusting
 from tracer.capture.server.reader import Reader
 from tracer.capture.server.refuse import (
     CAN_ANSWER,
@@ -52,7 +52,6 @@ from tracer.events import (
     BodyIgnored,
     ClientDisconnected,
     ConnectionLost,
-    ConnectionMade,
     ConnShutdown,
     CycleCreated,
     CycleNext,
@@ -124,6 +123,7 @@ class H11Protocol(asyncio.Protocol):
         self.server = get_local_addr(transport)
         self.client = get_remote_addr(transport)
         self.scheme = "https" if is_ssl(transport) else "http"
+        self.proxies = trusting(self.config.trusted_proxies, self.client)
         if self.note is not None:
             self.note = self._note_connection(self.note)
         self.flow = FlowControl(transport, self.note)
@@ -132,12 +132,7 @@ class H11Protocol(asyncio.Protocol):
         self._expect_head()
 
     def _note_connection(self, server: Note) -> Note:
-        sock = self.transport.get_extra_info("socket")
-        fd = -1 if sock is None else sock.fileno()
-        note = server.about(conn=claim(fd, server.probe))
-        self.ends = address(self.client), address(self.server)
-        count = len(self.connections)
-        note(ConnectionMade, AT.connection_made, self.obj, *self.ends, count)
+        note, self.ends = introduce(self, server, AT.connection_made)
         self.reader = Reader(self.conn, note, AT.handle_events)
         return note
 
@@ -219,9 +214,12 @@ class H11Protocol(asyncio.Protocol):
                 note(H11Error, AT.handle_request, "invalid Host", 400)
             self.send_400_response()
             return False
+        client, server = self.ends
+        if self.proxies is not None and (FOR in headers or PROTO in headers):
+            client = believe(self.scope, self.proxies, note)
         if note is not None:
             note.asked = self.scope["method"], self.scope["path"]
-            note_scope(note, self.scope, *self.ends)
+            note_scope(note, self.scope, client, server)
         if b"upgrade" in headers:
             decline_upgrade(self.scope, self.logger, note, AT.handle_request)
         app, limit = self.app, self.config.limit_concurrency
