@@ -70,7 +70,6 @@ def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
         (["serve", "a:b", "--port", "x"], "invalid number value: 'x'"),
         (["serve", "a:b", "--header", "x"], "'x' is not like 'Name: value'"),
         (["serve", "a:b", "--workers", "4"], "there is no --workers: a trace"),
-        (["serve", "a:b", "--reload"], "there is no --reload: a restarted"),
         (["serve", "a:b", "--slow", "2"], "there is no --slow: slow motion is"),
         (["serve", "a:b", "--break", "app.enter"], "--break needs the TUI"),
         (["demo", "--break", "app.enter"], "--break needs the TUI"),

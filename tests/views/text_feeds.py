@@ -56,6 +56,15 @@ class ListFeed:
         """Whether all were given."""
         return self._next >= len(self.records)
 
+    @property
+    def waiting(self) -> bool:
+        """Nothing runs."""
+        return False
+
+    def renewed(self) -> str | None:
+        """Nothing starts again."""
+        return None
+
     def stop(self) -> None:
         """Nothing runs."""
 

@@ -1,6 +1,8 @@
 """`--view none`: the server in this very process, the terminal to the app.
 
-Without `--record` nothing is traced, nothing installed and nothing paid.
+Without `--record` nothing is traced, nothing installed and nothing paid. As
+`python -m tracer.capture.here` it is a process of its own, which the command
+line starts anew or in another interpreter; it ends when that one does.
 """
 
 import functools
@@ -8,10 +10,15 @@ import logging
 import os
 import signal
 import sys
+import threading
 from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
 
 from tracer.capture import redact, serve
-from tracer.capture.child import TERMINATED, record_outlet, terminate
+from tracer.capture.child import TERMINATED, terminate
+from tracer.capture.link import start_recorder
 from tracer.capture.options import Options
 from tracer.capture.output import ACCESS, SERVER, Logs, Speaker, Stdio
 from tracer.capture.probe import Probe
@@ -23,22 +30,21 @@ def serve_here(options: Options) -> int:
     _log_to_terminal()
     if options.record is None:
         return _run(options, None, None)
-    try:
-        outlet = record_outlet(options.record)
-    except OSError as error:
-        _say(f"can't record to {options.record}: {error.strerror}")
-        return serve.USAGE
     if options.reveal:
         redact.reveal()
     header = header_of(
         options.app, serve.versions(), redact.hidden(), os.getpid()
     )
+    try:
+        link = start_recorder(header, record=options.record, keep=options.keep)
+    except OSError as error:
+        _say(f"can't record to {options.record}: {error.strerror}")
+        return serve.USAGE
     root = Path(options.app_dir).resolve()
     writer = Writer(
-        [outlet], header, root=root, text=options.source, complain=_say
+        link, header.clock0, root=root, text=options.source, complain=_say
     )
-    probe = Probe(writer.emit)
-    probe.zero = writer.zero
+    probe = writer.probe
     logs = _overhear(Speaker(probe), writer, root)
     writer.each_time(functools.partial(_look, probe), first=True)
     signal.signal(signal.SIGTERM, terminate)
@@ -127,3 +133,24 @@ def _log_to_terminal() -> None:
 
 def _say(sentence: str) -> None:
     sys.stderr.write(f"asgi-trace: {sentence}\n")
+
+
+def main() -> int:
+    """Serve as the first line on a pipe says, until stopped or orphaned."""
+    fd = int(sys.argv.pop(1))
+    os.set_inheritable(fd, False)
+    pipe = os.fdopen(fd, "rb")
+    options = msgspec.json.decode(pipe.readline(), type=Options)
+    threading.Thread(
+        target=_end_with, args=(pipe,), name="asgi-trace parent", daemon=True
+    ).start()
+    return serve_here(options)
+
+
+def _end_with(pipe: BinaryIO) -> None:
+    pipe.read()
+    os.kill(os.getpid(), signal.SIGTERM)  # else the port would stay taken
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -4,6 +4,7 @@ from typing import Literal
 
 import msgspec
 
+from tracer.capture.frames import Keep
 from tracer.capture.terminal import Terminal
 from tracer.events.commands import Break
 
@@ -19,8 +20,12 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     factory: bool = False
     app_dir: str = ""
     """Put first into `sys.path`; empty: the current folder."""
+    environment: tuple[tuple[str, str], ...] = ()
+    """Variables to set before the app is imported, from `--env-file`."""
 
     record: str | None = None
+    keep: Keep | None = None
+    """How much of the recording is kept, its newest part; None: all."""
     viewer: bool = True
     """Whether somebody reads the trace from our standard output."""
     terminal: Terminal | None = None
@@ -54,6 +59,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     date_header: bool = True
     server_header: bool = True
     access_log: bool = True
+    log_level: int | None = None
+    """Of the server's own loggers; None: as ever."""
     h11_max_incomplete_event_size: int | None = None
 
     def line(self) -> bytes:

@@ -4,6 +4,7 @@ The child process and `--view none` both start here.
 """
 
 import contextlib
+import logging
 import os
 import platform
 import sys
@@ -17,6 +18,7 @@ from tracer.capture.gate import Gate
 from tracer.capture.importer import AppError, load
 from tracer.capture.loop import Lines, LinesError, Watchdog
 from tracer.capture.options import Options
+from tracer.capture.output import ACCESS, SERVER
 from tracer.capture.ports import explain
 from tracer.capture.probe import Note, Probe
 from tracer.capture.server import Config, Server
@@ -48,6 +50,7 @@ def build(
     Raises:
         AppError: There is no app to serve.
     """
+    _settle(options)
     app = load(options.app, factory=options.factory, app_dir=options.app_dir)
     if probe is not None:
         root = Path(options.app_dir).resolve()
@@ -84,6 +87,21 @@ def build(
         gate=gate,
     )
     return Server(config)
+
+
+def _settle(options: Options) -> None:
+    """What the app may look at while it is imported.
+
+    Source: uvicorn, `Config`: what the environment says already stays, and
+    the level is that of the server's own loggers.
+    """
+    for name, value in options.environment:
+        os.environ.setdefault(name, value)
+    if (level := options.log_level) is not None:
+        # An error is always heard: it says why the server can't start.
+        logging.getLogger(SERVER).setLevel(min(level, logging.ERROR))
+        access = logging.getLogger(ACCESS)
+        access.setLevel(max(level, access.level))
 
 
 def _watch_lines() -> None:

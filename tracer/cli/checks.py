@@ -3,6 +3,7 @@
 import errno
 import os
 import zlib
+from argparse import Namespace
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 from tracer.events.breaks import parse_break
 from tracer.events.log import open_trace
 from tracer.events.terms import FilterError
+from tracer.host import interpreter
 
 FIRST = b'{"kind":"trace"'
 """How every recording begins."""
@@ -43,12 +45,18 @@ def wrong_record(path: Path) -> str | None:
     target = path if path.exists() else folder
     if not os.access(target, os.W_OK):
         return f"can't record to {path}: no permission to write there"
-    if path.is_file() and path.stat().st_size and not _is_recording(path):
+    if is_foreign(path):
         return (
             f"{path} exists and is no asgi-trace recording, so it is not"
             " overwritten: choose another name"
         )
     return None
+
+
+def is_foreign(path: Path) -> bool:
+    """Whether there is something that isn't ours to overwrite."""
+    there = path.is_file() and path.stat().st_size
+    return bool(there) and not _is_recording(path)
 
 
 def _is_recording(path: Path) -> bool:
@@ -57,6 +65,45 @@ def _is_recording(path: Path) -> bool:
             return file.read(len(FIRST)) == FIRST
     except (OSError, EOFError, zlib.error):
         return False
+
+
+def wrong_python(options: Namespace) -> str | None:
+    """Why the app can't run there; None: it can, in `options.python`."""
+    if options.python is None:
+        return None
+    extra = ("uvloop",) if options.loop == "uvloop" else ()
+    try:
+        options.python = interpreter.locate(options.python)
+        interpreter.examine(options.python, extra)
+    except interpreter.UnfitError as error:
+        return str(error)
+    return None
+
+
+def wrong_reload(options: Namespace) -> str | None:
+    """Why changes can't be watched so; None: they can."""
+    for folder in options.reload_dirs:
+        if not Path(folder).is_dir():
+            return f"--reload-dir {folder} is no folder"
+    said = options.reload_dirs, options.reload_includes, options.reload_excludes
+    if any(said) and not options.reload:
+        return (
+            "--reload-dir, -include and -exclude mean nothing without --reload"
+        )
+    return None
+
+
+def wrong_environment(path: str | None) -> str | None:
+    """Why an `--env-file` can't be read; None: it can."""
+    if path is None:
+        return None
+    try:
+        Path(path).read_text("utf-8")
+    except OSError as error:
+        return f"--env-file {path} can't be read: {error.strerror}"
+    except UnicodeDecodeError:
+        return f"--env-file {path} is no text in UTF-8"
+    return None
 
 
 def wrong_loop(name: str) -> str | None:

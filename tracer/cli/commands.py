@@ -17,9 +17,10 @@ from typing import Any
 from tracer.capture.importer import AppError, split
 from tracer.capture.options import Options
 from tracer.capture.terminal import terminal_of
-from tracer.cli import checks
+from tracer.cli import checks, serving
 from tracer.cli.facts import facts
 from tracer.cli.findings import findings
+from tracer.cli.parser import LEVELS
 from tracer.cli.say import DONE, OURS, USAGE, fail, say
 from tracer.client import demo_app_dir
 from tracer.events.breaks import parse_break
@@ -27,9 +28,12 @@ from tracer.events.commands import Break
 from tracer.events.log import TraceError
 from tracer.events.schema import schema
 from tracer.host.child import SENTENCE, LiveFeed
+from tracer.host.reload import ReloadingFeed
 from tracer.host.replay import FileFeed
 from tracer.model.filter import FilterError, parse_filter
 from tracer.views.explain import pick_language
+
+AnyLive = LiveFeed | ReloadingFeed
 
 FORCE_AT = 3
 """The Ctrl+C that ends the child at once; the second asks it to hurry."""
@@ -44,14 +48,14 @@ SERVER_OPTIONS = (
     "timeout_graceful_shutdown", "date_header", "server_header",
     "access_log", "h11_max_incomplete_event_size", "slow_callback", "lens",
     "lines",
-    "loop",
+    "loop", "log_level",
 )  # fmt: skip
 """They go to the child under the names that the command line gives them."""
 
 
 def serve(options: Namespace) -> int:
     """`asgi-trace serve APP`."""
-    wrong = _wrong(options)
+    wrong = _wrong(options) or _wrong_serving(options)
     if wrong is not None:
         return fail(wrong, USAGE)
     try:
@@ -63,18 +67,16 @@ def serve(options: Namespace) -> int:
         headers=tuple(options.headers),
         **{name: getattr(options, name) for name in SERVER_OPTIONS},
         breaks=_breaks(options),
+        environment=serving.environment(options.env_file),
         **_recording(options),
     )
-    if options.view == "none":
-        # Only here is the app imported into this process.
-        from tracer.capture.here import serve_here  # noqa: PLC0415
-
-        return serve_here(told)
     try:
-        line = told.line()
+        told.line()
     except UnicodeEncodeError:
         return fail("a name on the command line is not UTF-8", USAGE)
-    return _live(options, LiveFeed(options.app, line))
+    if options.view == "none":
+        return serving.in_foreground(options, told)
+    return _live(options, serving.feed_of(options, told))
 
 
 def demo(options: Namespace) -> int:
@@ -179,6 +181,16 @@ def _wrong(options: Namespace) -> str | None:
     return None if record is None else checks.wrong_record(Path(record))
 
 
+def _wrong_serving(options: Namespace) -> str | None:
+    """The same, for what only `serve` can be told."""
+    options.log_level = LEVELS.get(options.log_level)
+    return (
+        checks.wrong_environment(options.env_file)
+        or checks.wrong_reload(options)
+        or checks.wrong_python(options)
+    )
+
+
 def _no_terminal() -> str | None:
     for name in ("stdin", "stdout", "stderr"):
         stream = getattr(sys, name)
@@ -189,7 +201,7 @@ def _no_terminal() -> str | None:
     return None
 
 
-def _live(options: Namespace, feed: LiveFeed) -> int:
+def _live(options: Namespace, feed: AnyLive) -> int:
     with feed, _signals_to(feed):
         if options.view == "text":
             _stop_when_nobody_reads(feed)
@@ -199,7 +211,7 @@ def _live(options: Namespace, feed: LiveFeed) -> int:
     return _end(feed, shown, said)
 
 
-def _stop_when_nobody_reads(feed: LiveFeed) -> None:
+def _stop_when_nobody_reads(feed: AnyLive) -> None:
     """As after `| less` was left: else we learned of it at the next event."""
     out = sys.stdout.fileno()
     if not stat.S_ISFIFO(os.fstat(out).st_mode):
@@ -214,7 +226,7 @@ def _stop_when_nobody_reads(feed: LiveFeed) -> None:
     threading.Thread(target=wait, name="asgi-trace reader", daemon=True).start()
 
 
-def _show(feed: LiveFeed | FileFeed, options: Namespace) -> int:
+def _show(feed: AnyLive | FileFeed, options: Namespace) -> int:
     lang = pick_language(options.lang, os.environ)
     # Imported only now: the text view must not wait for Textual.
     if options.view == "tui":
@@ -234,7 +246,7 @@ def _show(feed: LiveFeed | FileFeed, options: Namespace) -> int:
     )
 
 
-def _end(feed: LiveFeed, shown: int, said: str | None) -> int:
+def _end(feed: AnyLive, shown: int, said: str | None) -> int:
     """Tell what the child said last, and choose the exit code.
 
     Args:
@@ -260,7 +272,7 @@ def _end(feed: LiveFeed, shown: int, said: str | None) -> int:
 
 
 @contextmanager
-def _signals_to(feed: LiveFeed) -> Iterator[None]:
+def _signals_to(feed: AnyLive) -> Iterator[None]:
     """Give SIGINT and SIGTERM to the child: the trace shows what they do."""
     count = 0
 

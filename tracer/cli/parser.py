@@ -26,18 +26,21 @@ DEPTHS = ("story", "stages", "events")
 
 REFUSED = {
     "--workers": "a trace shows one process; run it once for each",
-    "--reload": "a restarted app would be another trace; start it again",
-    "--reload-dir": "there is no --reload",
     "--slow": "slow motion is the picture's, by the keys < and >; the server"
     " runs at its own speed",
     "--http": "the parser is h11, whose every step can be shown",
+    "--http2": "the parser is h11, which speaks HTTP/1.1",
     "--ws": "WebSockets are not served yet",
-    "--interface": "only ASGI 3 apps are served",
+    "--interface": "only ASGI 3 apps are served; a2wsgi and asgiref make one"
+    " of others",
+    "--reset-contextvars": "what a request's task inherits is part of the"
+    " picture",
+    "--timeout-worker-healthcheck": "there are no workers: a trace shows one"
+    " process",
     "--uds": "it listens on a host and port only",
     "--fd": "it listens on a host and port only",
-    "--log-config": "log records are part of the trace",
-    "--log-level": "log records are part of the trace",
-    "--env-file": "set the variables before you start it",
+    "--log-config": "log records are part of the trace; what the app sets up"
+    " itself with logging.config stays as it is",
     "--proxy-headers": "no proxy's headers are believed",
     "--forwarded-allow-ips": "no proxy's headers are believed",
     "--ssl-keyfile": "it speaks plain HTTP, which can be shown",
@@ -224,6 +227,7 @@ def _serve(commands: Any) -> None:  # noqa: ANN401
     _holding(parser)
     _recording(parser)
     _app_options(parser.add_argument_group("the app"))
+    _reload_options(parser.add_argument_group("starting again"))
     _server_options(parser.add_argument_group("the server"))
     _loop_options(parser.add_argument_group("the event loop"))
     for name in REFUSED:
@@ -321,6 +325,69 @@ def _app_options(group: Any) -> None:  # noqa: ANN401
         metavar="PATH",
         help="the path that a proxy strips",
     )
+    add(
+        "--env-file",
+        metavar="FILE",
+        help="variables for the app's environment; those that are set there"
+        " already stay as they are",
+    )
+    add(
+        "--python",
+        metavar="PATH",
+        help="the interpreter, or the virtual environment, that has the app's"
+        " packages (default: the one that runs asgi-trace)",
+    )
+
+
+def _reload_options(group: Any) -> None:  # noqa: ANN401
+    add = group.add_argument
+    add(
+        "--reload",
+        action="store_true",
+        help="start the app again when its files change, as a trace of its"
+        " own; --record then writes out.jsonl, out.2.jsonl and so on",
+    )
+    for name, metavar, what in _RELOADS:
+        add(
+            name,
+            dest=f"{name.removeprefix('--').replace('-', '_')}s",
+            action="append",
+            default=[],
+            metavar=metavar,
+            help=f"{what}; may be given several times",
+        )
+    add(
+        "--reload-delay",
+        type=seconds,
+        default=0.25,
+        metavar="SECONDS",
+        help="between two looks at the files (default: 0.25)",
+    )
+
+
+_RELOADS = (
+    ("--reload-dir", "DIR", "folder to watch (default: the current one)"),
+    ("--reload-include", "GLOB", "files that count, beside *.py"),
+    (
+        "--reload-exclude",
+        "GLOB",
+        "files and folders that don't, beside .*, .py[cod], .sw.* and ~*",
+    ),
+)
+
+
+LEVELS = {
+    "critical": 50,
+    "error": 40,
+    "warning": 30,
+    "info": 20,
+    "debug": 10,
+    "trace": 5,
+}
+"""Names of levels to the numbers of `logging`.
+
+Source: uvicorn, `LOG_LEVELS`
+"""
 
 
 def loop_name(text: str) -> str:
@@ -383,6 +450,11 @@ def _server_options(group: Any) -> None:  # noqa: ANN401
         default=[],
         metavar="'NAME: VALUE'",
         help="add it to every response; may be given several times",
+    )
+    add(
+        "--log-level",
+        choices=LEVELS,
+        help="how much the server's own loggers say (default: info)",
     )
     for name, what in _SWITCHES:
         both_ways = argparse.BooleanOptionalAction

@@ -44,12 +44,18 @@ class LiveFeed:
         title: The app, as its user calls it.
         header: Line 1, once it has come.
         url: Where the server listens, once it does.
+        last_client: Arguments of the client that was started last.
     """
 
     live = True
 
     def __init__(
-        self, title: str, options: bytes, *, client: Sequence[str] | None = None
+        self,
+        title: str,
+        options: bytes,
+        *,
+        client: Sequence[str] | None = None,
+        python: str | None = None,
     ) -> None:
         """Start the child.
 
@@ -58,6 +64,7 @@ class LiveFeed:
             options: The line that tells the child what to serve.
             client: Arguments for the scripted client, which is started when
                 the server listens; None: there is none.
+            python: The app's own interpreter; None: ours.
 
         Raises:
             OSError: It can't be started.
@@ -65,13 +72,13 @@ class LiveFeed:
         self.title = title
         self.header: Header | None = None
         self.url: str | None = None
-        self._client = client
+        self._client = self.last_client = client
         self._records = Records()
         self._decoder = Decoder()
         self._broken: str | None = None
         self._stopping = threading.Event()
         self._killed = False
-        self._process = Process(MODULE)
+        self._process = Process(MODULE, python=python)
         self._process.tell(options)
         self._clients = Clients(self._process.tell_patiently)
         self._reader = threading.Thread(
@@ -128,6 +135,15 @@ class LiveFeed:
         """Nobody knows how long it will run."""
         return None
 
+    @property
+    def waiting(self) -> bool:
+        """Once ended, it is over."""
+        return False
+
+    def renewed(self) -> str | None:
+        """It is one run, and no other follows."""
+        return None
+
     def stop(self) -> None:
         """Ask the server to end; it will, within seconds. Returns at once."""
         if self._stopping.is_set():
@@ -167,15 +183,15 @@ class LiveFeed:
             arguments += ["--count", str(count)]
         problem = self._start_client(arguments)
         if problem is None:
-            self._client = arguments
+            self.last_client = arguments
         return problem
 
     def again(self) -> bool:
         """Do once more what a client did last; False if there was none."""
-        if self._client is None or self.url is None:
+        if self.last_client is None or self.url is None:
             return False
         if not self.playing:
-            self._start_client(self._client)
+            self._start_client(self.last_client)
         return True
 
     @property
@@ -205,6 +221,14 @@ class LiveFeed:
         if number == signal.SIGTERM:
             self._stopping.set()
         self._process.signal(number)
+
+    def end(self) -> None:
+        """End it in order, or else by force, and wait for that.
+
+        Its records can still be taken.
+        """
+        self._stopping.set()
+        self._end()
 
     def close(self) -> None:
         """End everything that was started, and wait for it."""

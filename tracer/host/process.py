@@ -4,12 +4,12 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 import threading
 from collections import deque
 from collections.abc import Sequence
 from typing import IO
 
+from tracer.boot import command
 from tracer.host.input import Input
 
 LAST = 200
@@ -23,17 +23,21 @@ class Process:
     the end of what it says on standard error is kept.
     """
 
-    def __init__(self, module: str, *arguments: str) -> None:
+    def __init__(
+        self, module: str, *arguments: str, python: str | None = None
+    ) -> None:
         """Start it.
+
+        Args:
+            module: Its `main` is called.
+            arguments: For it.
+            python: In which interpreter; None: in this one.
 
         Raises:
             OSError: It can't be started.
         """
-        # -P: else a `tracer.py` or `h11.py` in the user's folder would be
-        # imported instead of ours.
-        command = [sys.executable, "-P", "-m", module, *arguments]
         self._popen = subprocess.Popen(  # noqa: S603
-            command,
+            command(module, *arguments, python=python),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -90,6 +90,15 @@ class FileFeed:
         """How much of the file was read, 0 to 1."""
         return min(1.0, self._at / self._size) if self._size else 1.0
 
+    @property
+    def waiting(self) -> bool:
+        """Nothing can start again."""
+        return False
+
+    def renewed(self) -> str | None:
+        """A file holds one run."""
+        return None
+
     def stop(self) -> None:
         """Read no further."""
         self._stopping = True

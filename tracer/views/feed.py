@@ -25,8 +25,10 @@ class Feed(Protocol):
     """True for a running server, False for a recording."""
     title: str
     """What is shown, for the title bar: `app:app` or a file's name."""
-    header: Header | None
-    """Line 1, once it has come."""
+
+    @property
+    def header(self) -> Header | None:
+        """Line 1, once it has come."""
 
     def take(self) -> list[Record]:
         """Give all records that have come since the last call; don't wait.
@@ -51,6 +53,23 @@ class Feed(Protocol):
     @property
     def progress(self) -> float | None:
         """How much of a recording was read, 0 to 1; None when live."""
+
+    @property
+    def waiting(self) -> bool:
+        """No server runs, and a change of the app's files would start one.
+
+        `problem` says why.
+        """
+
+    def renewed(self) -> str | None:
+        """Go over to the next run, if the server was started again.
+
+        That happens when all records of the run before were taken. What comes
+        from then on is another trace, and its numbers begin anew.
+
+        Returns:
+            Which files had changed; None: it is the same run as before.
+        """
 
     def stop(self) -> None:
         """Ask the server to shut down; a recording just ends. Returns at once.

@@ -104,6 +104,8 @@ class MemoryFeed:
         self.header: Header | None = None
         self.coming = list(records)
         self.ended = False
+        self.waiting = False
+        self.changed: str | None = None
         self.problem: str | None = None
         self.stops = 0
         self.rounds = 0
@@ -115,6 +117,10 @@ class MemoryFeed:
     def take(self) -> list[Record]:
         taken, self.coming = self.coming, []
         return taken
+
+    def renewed(self) -> str | None:
+        changed, self.changed = self.changed, None
+        return changed
 
     def wait(self, timeout: float) -> None:
         """Nothing ever has to be waited for."""

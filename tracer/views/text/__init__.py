@@ -6,6 +6,7 @@ line), `blocks` (what stands together, and when it can be shown), `ending`
 """
 
 import sys
+from collections.abc import Callable
 from typing import TextIO
 
 from tracer.model.depth import Depth
@@ -63,39 +64,66 @@ def run(  # noqa: PLR0913  # one keyword an option of the command line
     """
     page = Page(stream or sys.stdout, color=color, width=width)
     words = WORDS.get(lang, WORDS["en"])
-    trace = Trace(keep=0)  # what is shown already needs not be kept
-    story = Story(
-        trace,
-        page,
-        depth=DEPTHS[depth],
-        chosen=parse_filter(filter),
-        say=load(lang),
-        words=words,
-        live=feed.live,
-    )
-    _follow(feed, trace, story, Meter(words.reading))
+    shown = DEPTHS[depth], parse_filter(filter)
+    say = load(lang)
+
+    def story() -> Story:
+        # What is shown already needs not be kept.
+        trace = Trace(keep=0)
+        depth, chosen = shown
+        return Story(
+            trace,
+            page,
+            depth=depth,
+            chosen=chosen,
+            say=say,
+            words=words,
+            live=feed.live,
+        )
+
+    _follow(feed, story, Meter(words.reading))
     if feed.problem is None:
         return 0
     sys.stderr.write(f"{feed.problem}\n")
     return OUR_FAULT
 
 
-def _follow(feed: Feed, trace: Trace, story: Story, meter: Meter) -> None:
-    begun = ended = False
-    try:
-        while not ended:
-            feed.wait(PAUSE)
-            # Asked first: what comes between the two is taken by neither.
-            ended = feed.ended
-            story.take(feed.take(), ended=ended)
-            if not begun and feed.header is not None:
-                trace.header, begun = feed.header, True
-                story.begin(feed.title)
-            if story.has_lines:
-                meter.hide()
-                story.write()
-            if not ended and feed.progress is not None:
-                meter.show(feed.progress)
-    finally:
-        meter.hide()
-    story.end()
+def _follow(feed: Feed, begin: Callable[[], Story], meter: Meter) -> None:
+    """Tell run after run, as far as there is another."""
+    changed: str | None = ""
+    while changed is not None:
+        story = begin()
+        if changed:
+            story.again(changed)
+        try:
+            changed = _tell(feed, story, meter)
+        finally:
+            meter.hide()
+        if changed is None or story.has_requests:
+            story.end()
+
+
+def _tell(feed: Feed, story: Story, meter: Meter) -> str | None:
+    """Tell one run; give what changed when the next one begins."""
+    ended = waiting = False
+    while not ended:
+        feed.wait(PAUSE)
+        # Asked first: what comes between the two is taken by neither.
+        ended = feed.ended
+        changed = None if ended else feed.renewed()
+        if changed is not None:
+            story.take((), ended=True)
+            return changed
+        story.take(feed.take(), ended=ended)
+        if feed.header is not None:
+            story.begin(feed.title, feed.header)
+        if story.has_lines:
+            meter.hide()
+            story.write()
+        if not ended and feed.progress is not None:
+            meter.show(feed.progress)
+        if feed.waiting and not waiting:
+            waiting = True
+            sys.stderr.write(f"{feed.problem}\n")
+            sys.stderr.flush()
+    return None

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from tracer.events import Header
 from tracer.events.log import Record
 from tracer.model.depth import Depth, depth_of
 from tracer.model.filter import Filter
@@ -74,17 +75,34 @@ class Story:
         self._shown: int | None = None
         self._turn = ""
         self._lines: list[str] = []
+        self._follows = False
+
+    def again(self, changed: str) -> None:
+        """Say that this run follows another, since files have changed."""
+        said = safe(self._words.again.format(changed))
+        self._follows = True  # the columns are what they were
+        page = self._page
+        for line in ("", *page.wrapped(said)):
+            self._lines.append(page.paint(line, STYLES["bold"]))
 
     @property
     def has_lines(self) -> bool:
         """Whether `write` would write something."""
         return bool(self._lines)
 
-    def begin(self, title: str) -> None:
-        """Say what is shown, and what the columns are."""
-        header, words = self._trace.header, self._words
+    @property
+    def has_requests(self) -> bool:
+        """Whether there was any, so that there is something to sum up."""
+        return bool(self._trace.requests)
+
+    def begin(self, title: str, header: Header) -> None:
+        """Say what is shown, and what the columns are; once."""
+        known, self._trace.header = self._trace.header, header
+        if known is not None or self._follows:
+            return
+        words = self._words
         kind = words.live
-        if not self._live and header is not None:
+        if not self._live:
             kind = words.recorded.format(header.started)
         line = f"asgi-trace · {safe(title)} · {safe(kind)}"
         page = self._page

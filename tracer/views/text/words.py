@@ -66,6 +66,7 @@ class Words:
     more: str
     dropped: str
     reading: str
+    again: str
     colon: str
     loop: LoopWords
 
@@ -174,6 +175,7 @@ WORDS = {
         more="… and {} more",
         dropped="{:,} events were lost: what is shown has gaps",
         reading="reading",
+        again="reloaded: {}",
         colon=": ",
         loop=ENGLISH,
     ),
@@ -206,6 +208,7 @@ WORDS = {
         more="……另有 {} 条",
         dropped="丢失了 {:,} 个事件：所示内容有缺口",
         reading="读取中",
+        again="已重新加载：{}",
         colon="：",
         loop=CHINESE,
     ),
