@@ -214,6 +214,65 @@ def test_a_variable_is_told_with_its_type_by_who_set_it() -> None:
     ]
 
 
+class Idle:
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await self.app(scope, receive, send)
+
+
+def test_nobody_looks_between_rings_unless_a_variable_was_set_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Leaves(Idle):
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            await self.app(scope, receive, send)
+            COUNT.set(2)
+
+    def twice(app: Starlette) -> list[Any]:
+        Served(app)  # whose stack is met for the first time
+        monkeypatch.setattr(Looks, "walks", 0)
+        return [Served(app).contexts, Served(app).contexts]
+
+    first, second = twice(app_of(ok, Idle, Sets))
+    third, fourth = twice(app_of(ok, Idle, Leaves))
+
+    names = ("count: int", "user: User")
+    inwards = "Starlette or ServerErrorMiddleware or Idle or Sets"
+    assert first == [(f"{inwards} or ExceptionMiddleware", names, ())]
+    assert second == [("Sets", names, ())]
+    outwards = "Leaves or Idle or ServerErrorMiddleware or Starlette"
+    assert third == [
+        (f"Router or ExceptionMiddleware or {outwards}", names[:1], ())
+    ]
+    assert fourth == [("Leaves", names[:1], ())]
+
+
+def test_a_request_that_is_not_looked_through_tells_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    app = app_of(ok, Idle, Base, Idle)
+    told = []
+    for walks in (2, 0):
+        monkeypatch.setattr(Looks, "walks", walks)
+        events = Served(app).events
+        said = [(e.kind, *payload_of(e)) for e in events if e.layer == FRAME]
+        told.append([each for each in said if each[0] not in BUILDS])
+    assert told[0] == told[1]
+    assert len(told[0]) > EXPECTED
+
+
+FRAME = "framework"
+BUILDS = ("app.snapshot", "stack.built")
+EXPECTED = 20
+
+
+def payload_of(event: Any) -> list[Any]:
+    fields = event.__struct_fields__
+    return [getattr(event, each) for each in fields[: fields.index("seq")]]
+
+
 class Base(BaseHTTPMiddleware):
     async def dispatch(self, request: Any, call_next: Any) -> Response:
         response: Response = await call_next(request)

@@ -19,7 +19,7 @@ from tracer.capture.frameworks.stages import (
     LayerStage,
 )
 from tracer.capture.frameworks.trail import Trail
-from tracer.capture.frameworks.wrap import fail, hold_failed, is_asgi_method
+from tracer.capture.frameworks.wrap import failed, is_asgi_method
 from tracer.capture.gate import Stop
 from tracer.capture.probe import CURRENT, Note
 from tracer.events import MiddlewareEnter, MiddlewareExit
@@ -46,10 +46,14 @@ class CallStage(Stage):
         for stage in self.stages.values():
             stage.outer = self.outer  # emptied when it may be wrong
 
-    def make(self, call: Callable[..., Any]) -> Callable[..., Any]:
+    def make(  # noqa: C901  # written out, for speed
+        self, call: Callable[..., Any]
+    ) -> Callable[..., Any]:
         """Make a function that takes the short way for middleware.
 
-        Most calls of such classes are those of a ring that was met before.
+        Most calls of such classes are those of a ring that was met before,
+        in a request that need not be looked through at each stage. What is
+        done then stands in `Looks.enter` and `leave` too.
         """
         made = super().make(call)
         if not is_asgi_method(call):
@@ -63,13 +67,20 @@ class CallStage(Stage):
             if note is None:
                 return await call(self, scope, receive, send)
             known = rings.get(id(self))
-            if known is None or not outer.get(type(self)) or not note.trail:
+            trail: Trail | None = note.trail
+            if known is None or trail is None or not outer.get(type(self)):
                 return await made(self, scope, receive, send)
-            trail: Trail = note.trail
-            depth = trail.depth
             name, where = known[1]
+            depth = trail.depth
             if (looks := trail.looks) is not None:
-                looks.enter(note, name, scope)
+                if (
+                    looks.careful
+                    or len(scope) != looks.size
+                    or scope is not looks.scope
+                ):
+                    looks.enter(note, name, scope)
+                else:
+                    looks.log.append(name)
             note.two(MiddlewareEnter, where, name, depth)
             trail.depth = depth + 1
             try:
@@ -77,13 +88,14 @@ class CallStage(Stage):
                     await gate.wait(note, ("middleware.enter", name, where))
                 result = await call(self, scope, receive, send)
             except BaseException as error:
-                token = name, where, depth
-                fail(layer, note, token, error)
-                await hold_failed(layer, note, token, error)
+                await failed(layer, note, (name, where, depth), error)
                 raise
             trail.depth, trail.seen = depth, 0
             if looks is not None:
-                looks.leave(note, name)
+                if looks.careful:
+                    looks.leave(note, name)
+                else:
+                    looks.log.append((name,))
             note.two(MiddlewareExit, where, name, depth)
             if (gate := note.probe.gate) is not None:
                 await gate.wait(note, ("middleware.exit", name, where))

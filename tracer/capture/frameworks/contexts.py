@@ -6,7 +6,6 @@ to compare values would run the user's code. Only names and types are told.
 
 from contextvars import Context, ContextVar, copy_context
 from gc import get_referents as referents
-from itertools import islice
 from operator import is_
 from typing import Any, ClassVar
 
@@ -67,14 +66,17 @@ class Looks:
     the outermost stage is left.
 
     A new key is noticed by the length of the scope. That under an old key
-    stands another object takes a walk through the scope: at each stage of
-    the first requests and of those after one in which it happened; else
-    before and behind the router, and then it may have been any of the stages
-    since the last walk.
+    stands another object takes a walk through the scope, and that a variable
+    was set a look at the context: at each stage of the first requests and of
+    those after one in which it happened. Else the scope is walked through
+    before and behind the router, and nobody looks at the context between one
+    ring of middleware and the next; then it may have been any of the stages
+    since the last walk or look.
 
     Attributes:
-        stages: Names of those that were entered and not left; None after
-            the last.
+        log: The name of each stage that was entered, and `(name,)` of each
+            that was left: from it is told who has run, where it is asked.
+        careful: Whether this request is looked through at each stage.
         scope: That of the last look.
         size: How many keys it had.
         hamt: What a context keeps its variables in. It is never changed, so
@@ -85,25 +87,38 @@ class Looks:
         "_before",
         "_first",
         "_known",
-        "_sure",
+        "_looked",
+        "_over",
+        "_walked",
+        "careful",
         "hamt",
+        "log",
         "scope",
         "size",
-        "stages",
     )
 
     walks: ClassVar[int] = CAREFUL
     """How many more requests are looked through at each stage."""
 
-    def __init__(self) -> None:
-        self.stages: list[str] | None = []
-        self._sure = 0
+    def __init__(self, note: Note, scope: Any) -> None:
+        self.log: list[Any] = []
+        self.careful = Looks.walks > 0
+        if self.careful:
+            Looks.walks -= 1
         self.scope: Any = None
         self.size = 0
         self._before: dict[Any, Any] = {}
-        self.hamt: object = None
-        self._first: tuple[Context, Here] | None = None
+        if type(scope) is dict:
+            self.scope, self._before = scope, scope.copy()
+            self.size = len(scope)
+        context = copy_context()
+        self.hamt: object = referents(context)[0]
+        self._first: tuple[Context, Here] | None = context, _here(note)
         self._known: dict[ContextVar[Any], Known] = {}
+        # How long the log was
+        self._looked = 0  # when the context was looked at last
+        self._walked = 0  # when the scope was walked through
+        self._over = False
 
     def enter(
         self, note: Note, name: str, scope: Any = None, walk: bool = False
@@ -116,76 +131,74 @@ class Looks:
             scope: What it is called with, where that is a scope.
             walk: Whether to look at each value in the scope anyhow.
         """
-        stages = self.stages
-        if not stages:
-            if stages is not None:
-                self._begin(note, scope)
-                stages.append(name)
-            return
+        log = self.log
         if referents(copy_context())[0] is not self.hamt:
-            self._context(note, stages[-1])
+            self._context(note)
         if scope is not None:
-            if len(scope) > self.size and scope is self.scope:
-                self._grown(note, scope)
-            if (
-                walk
-                or Looks.walks
-                or scope is not self.scope
-                or len(scope) != self.size
-            ):
+            if scope is not self.scope:
                 self._walk(note, scope)
-        stages.append(name)
+            else:
+                if len(scope) > self.size:
+                    self._grown(note, scope)
+                if walk or self.careful or len(scope) != self.size:
+                    self._walk(note, scope)
+        log.append(name)
+        self._looked = len(log)
 
     def leave(self, note: Note, name: str) -> None:
-        """Compare the contexts as a stage is left; forget with the last."""
-        stages = self.stages
-        if not stages:
-            return
+        """Compare the contexts as a stage is left."""
         if referents(copy_context())[0] is not self.hamt:
             self._context(note, name)
-        # A task that goes on may leave its stage after the one around it.
-        if stages[-1] == name:
-            stages.pop()
-        elif name in stages:
-            stages.remove(name)
-        if not stages:
-            self.stages = self.scope = self.hamt = None
-            self._before, self._known, self._first = {}, {}, None
+        log = self.log
+        log.append((name,))
+        self._looked = len(log)
 
-    def _begin(self, note: Note, scope: Any) -> None:
-        if Looks.walks:
-            Looks.walks -= 1
-        if type(scope) is dict:
-            self.scope, self._before = scope, scope.copy()
-            self.size = len(scope)
-        context = copy_context()
-        self.hamt = referents(context)[0]
-        self._first = context, _here(note)
+    def end(self) -> None:
+        """Forget all, since the outermost stage is left."""
+        self._over = True
+        self.scope = self.hamt = self._first = None
+        self.log, self._before, self._known = [], {}, {}
+
+    def _ran(self, since: int) -> list[str]:
+        """Name the stages that have run since the log was so long."""
+        stages: list[str] = []
+        ran: dict[str, None] = {}
+        for at, step in enumerate([*self.log, None]):
+            if at >= since and stages:
+                ran[stages[-1]] = None
+            if type(step) is str:
+                stages.append(step)
+            # A task that goes on may leave its stage after the one around it.
+            elif step is not None and step[0] in stages:
+                stages.reverse()
+                stages.remove(step[0])
+                stages.reverse()
+        return [*ran]
 
     def _grown(self, note: Note, scope: Any) -> None:
         """Say which keys a stage has put in; they stand at the end."""
         before = self._before
-        names = tuple(islice(scope, len(before), None))
+        if len(scope) - len(before) == 1:  # as a rule
+            names: tuple[Any, ...] = (next(reversed(scope)),)
+        else:
+            names = tuple([*scope][len(before) :])
         for key in names:
             if type(key) is not str or key in before:
                 return  # others were taken out: see `_walk`
             before[key] = scope[key]
         self.size = len(before)
-        by = self.stages[-1] if self.stages else ""
-        note.three(ScopeChanged, None, by, names, False)
+        note.three(ScopeChanged, None, self._by(), names, False)
 
     def _walk(self, note: Note, scope: Any) -> None:
         """Say which keys a stage has put in, or filled anew."""
-        before, stages = self._before, self.stages or [""]
+        before = self._before
         first, copied = self.scope is None, scope is not self.scope
-        sure, self._sure = self._sure, len(stages)
-        if (
-            not copied
-            and len(scope) == self.size
-            and all(map(is_, scope.values(), before.values()))
-        ) or type(scope) is not dict:
+        since, self._walked = self._walked, len(self.log) + 1
+        if not copied and len(scope) == self.size:
+            if all(map(is_, scope.values(), before.values())):
+                return
+        elif type(scope) is not dict or self._over:
             return
-        by = stages[-1]
         names = tuple(
             key
             for key, value in scope.items()
@@ -197,19 +210,21 @@ class Looks:
             return
         old = tuple(key for key in names if key in before)
         if old:
-            # Nobody has looked since the stage that we are sure of.
-            among = " or ".join(stages[sure:]) or by
-            if among != by:
-                Looks.walks = CAREFUL
-                said = tuple(map(_word, old))
+            # Nobody has looked since the first of those who have run.
+            ran = self._ran(since)
+            if len(ran) > 1:
+                Looks.walks, self.careful = CAREFUL, True
+                among, said = " or ".join(ran), tuple(map(_word, old))
                 note.three(ScopeChanged, None, among, said, False)
                 names = tuple(key for key in names if key not in before)
         if names or copied:
             said = tuple(map(_word, names))
-            note.three(ScopeChanged, None, by, said, copied)
+            note.three(ScopeChanged, None, self._by(), said, copied)
 
-    def _context(self, note: Note, by: str) -> None:
+    def _context(self, note: Note, by: str = "") -> None:
         """Tell what a context has that is new, and what it lacks."""
+        if self._over:
+            return
         if self._first is not None:
             # Only now, since most requests come to no change.
             self._known = _known_of(*self._first)
@@ -230,7 +245,18 @@ class Looks:
             and self._is_missed(known, variable in found, here)
         )
         if names or unseen:
+            ran = self._ran(self._looked)
+            if len(ran) > 1 or not by:
+                by = " or ".join(ran)
+            Looks.walks, self.careful = CAREFUL, True
             note(ContextChanged, None, by, tuple(names), tuple(unseen))
+
+    def _by(self) -> str:
+        """Name the stage that runs now."""
+        log = self.log
+        if log and type(log[-1]) is str:
+            return log[-1]
+        return next(iter(self._ran(len(log))), "")
 
     def _is_new(
         self, variable: ContextVar[Any], value: object, here: Here

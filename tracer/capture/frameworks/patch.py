@@ -102,6 +102,10 @@ class Stage:
             self.outer[type(thing)] = known
             return known
 
+    def forget(self) -> None:
+        """Forget which method is the outermost: another class is patched."""
+        self.outer.clear()
+
 
 _Pair = tuple[FunctionType, Callable[..., Any]]
 _patched: dict[tuple[type, str], _Pair] = {}
@@ -146,7 +150,7 @@ def _patch_here(
 def _forget_outermost() -> None:
     # A subclass that is patched later may be the outermost from now on.
     for stage in _stages:
-        stage.outer.clear()
+        stage.forget()
 
 
 def owner_of(cls: type, method: str) -> type | None:

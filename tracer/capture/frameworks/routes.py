@@ -5,7 +5,7 @@ routes, the function behind a route when the route is about to handle.
 """
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from types import FunctionType, MethodType
 from typing import Any
 
@@ -55,17 +55,20 @@ from tracer.events import (
 )
 
 LABELS: Memo[str] = Memo()
-PREPARED: Memo[bool] = Memo()
+Lists = list[tuple[dict[str, Any], list[Any]]]
+"""A router's attributes, and its routes as they were when they were looked
+at; then the same of each router that it includes."""
+
+PREPARED: Memo[Lists] = Memo()
 """Routers that were looked at."""
-APPS: Memo[tuple[Stage | None, bool]] = Memo()
-"""Routes that were looked at; with a stage for a function in `mount.app`, and
-whether the route has an endpoint.
+APPS: Memo[tuple[Stage | None, bool, str]] = Memo()
+"""Routes that were looked at; with a stage for a function in `mount.app`,
+whether the route has an endpoint, and what it is called.
 
 That slot is the user's to look at, so the function stays in it. `handle` does
 nothing but call it, so what is said of `handle` may be said of both.
 """
 _route_classes: set[type] = set()
-_including: set[type] = set()
 
 
 def label_of(route: object) -> str:
@@ -119,18 +122,20 @@ class RouterStage(Stage):
 
     def enter(self, note: Note, args: tuple[Any, ...]) -> object:
         router, scope = args[0], args[1]
-        if not self.outermost(router):
+        if not (self.outer.get(type(router)) or self.outermost(router)):
             return None
-        trail = trail_of(note)
+        trail = note.trail or trail_of(note)
         trail.routing = scope
         trail.redirecting = False
         path = ""
         if scope["type"] != "lifespan":
             path = _hidden(get_route_path(scope))
-        routes = attributes(router).get("routes", ())
-        if trail.looks is not None:
-            trail.looks.enter(note, type(router).__name__, scope, walk=True)
-        note.three(RouterEnter, self.where, scope["type"], path, len(routes))
+        known = PREPARED.found.get(id(router))
+        own = attributes(router) if known is None else known[1][0][0]
+        if (looks := trail.looks) is not None:
+            looks.enter(note, type(router).__name__, scope, walk=True)
+        count = len(own.get("routes", ()))
+        note.three(RouterEnter, self.where, scope["type"], path, count)
         return router
 
     def leave(self, note: Note, token: Any, result: object) -> None:
@@ -144,17 +149,31 @@ class RouterStage(Stage):
 class MatchStage(Stage):
     """`matches` of a route: the router's question and its answer.
 
-    Most of a request's calls are these, so they have a function of their own.
+    Most of a request's calls are these, so they have a function of their own,
+    and what is known of a route is remembered.
     """
 
+    def __init__(
+        self,
+        call: Callable[..., Any],
+        owner: type | None = None,
+        method: str = "matches",
+    ) -> None:
+        super().__init__(call, owner, method)
+        self.labels: Memo[str | None] = Memo()
+        """None: another class's `matches` speaks for this route."""
+
     def make(self, call: Callable[..., Any]) -> Callable[..., Any]:
-        get, where, labels = CURRENT.get, self.where, LABELS.found
-        outer, outermost = self.outer, self.outermost
+        get, where, labels = CURRENT.get, self.where, self.labels.found
+        learn = self.learn
 
         @functools.wraps(call)
         def matches(route: Any, scope: Scope) -> Any:
             note = get()
-            if note is None or not (outer.get(type(route)) or outermost(route)):
+            if note is None:
+                return call(route, scope)
+            label = (labels.get(id(route)) or learn(route))[1]
+            if label is None:
                 return call(route, scope)
             try:
                 answer = call(route, scope)
@@ -165,19 +184,33 @@ class MatchStage(Stage):
                 match = answer[0]
                 # To ask an Enum for its name takes longer, and so would calls
                 # for what is known: a request asks ten routes and more.
-                verdict = "FULL" if match is FULL else "PARTIAL"
-                verdict = "NONE" if match is NONE else verdict
+                verdict = "NONE"
+                if match is not NONE:
+                    verdict = "FULL" if match is FULL else "PARTIAL"
                 trail = note.trail or trail_of(note)
                 scan = 1 if scope is trail.routing else _scan(trail, match)
-                known = labels.get(id(route))
-                if known is None or "fastapi" in scope:
-                    known = None, label_in(route, scope)
-                note.three(RouteMatch, where, known[1], verdict, scan)
+                if "fastapi" in scope:
+                    label = label_in(route, scope)
+                note.three(RouteMatch, where, label, verdict, scan)
             except Exception:  # noqa: BLE001 - the app must not have it
                 fault()
             return answer
 
         return matches
+
+    def learn(self, route: object) -> tuple[object, str | None]:
+        """Find out how a route is called, if it is ours to speak for it."""
+        try:
+            speaks = self.outermost(route)
+            self.labels.put(route, label_of(route) if speaks else None)
+            return self.labels.found[id(route)]
+        except Exception:  # noqa: BLE001 - the app must not have it
+            fault()
+            return None, None
+
+    def forget(self) -> None:
+        super().forget()
+        self.labels.clear()
 
 
 NONE, FULL = Match.NONE, Match.FULL
@@ -202,20 +235,25 @@ class HandleStage(Stage):
 
     def enter(self, note: Note, args: tuple[Any, ...]) -> object:
         route, scope = args[0], args[1]
-        if not self.outermost(route):
+        if not (self.outer.get(type(route)) or self.outermost(route)):
             return None
-        app = APPS.get(route)
-        if app is None:
-            serves = is_a(route, (Route, WebSocketRoute))
-            app = APPS.put(route, (prepare_route(route), serves))
-        names = tuple(map(str, scope.get("path_params", ())))
-        label = label_in(route, scope)
+        known = APPS.found.get(id(route))
+        stage, serves, label = self.learn(route) if known is None else known[1]
+        params = scope.get("path_params")
+        names = tuple(map(str, params)) if params else ()
+        if "fastapi" in scope:
+            label = label_in(route, scope)
         trail = note.trail or trail_of(note)
-        if trail.looks is not None:
-            trail.looks.enter(note, label, scope, walk=True)
+        if (looks := trail.looks) is not None:
+            looks.enter(note, label, scope, walk=True)
         note.two(RouteHandle, self.where, label, names)
-        stage, trail.serving = app
+        trail.serving = serves
         return stage, stage and stage.enter(note, args[1:]), label
+
+    def learn(self, route: BaseRoute) -> tuple[Stage | None, bool, str]:
+        """Find out what stands behind a route, and how it is called."""
+        serves = is_a(route, (Route, WebSocketRoute))
+        return APPS.put(route, (prepare_route(route), serves, label_of(route)))
 
     def leave(self, note: Note, token: Any, result: object) -> None:
         trail = note.trail or trail_of(note)
@@ -255,27 +293,48 @@ def _is_bare(app: object) -> bool:
 
 def prepare_router(router: Router) -> None:
     """Make a router's routes visible, and what it bound before we came."""
-    own = attributes(router)
-    if id(router) not in PREPARED.found:
-        PREPARED.put(router, True)
+    known = PREPARED.found.get(id(router))
+    if known is None:
+        own = attributes(router)
+        lists = PREPARED.put(router, [(own, [])])
         patch(type(router), "app", RouterStage)
         patch(type(router), "not_found", DefaultStage)
         _bind_again(router, own)
-    watch_routes(own.get("routes", ()))
+    else:
+        lists = known[1]
+        own = lists[0][0]
+        if _are_same(lists):
+            return  # as with each request but the first
+    found: Lists = []
+    watch_routes(own, found)
+    lists[:] = found
 
 
-def watch_routes(routes: Iterable[BaseRoute]) -> None:
-    """Make the classes of routes visible, also those in included routers."""
-    if not _including and _route_classes.issuperset(map(type, routes)):
-        return  # as with each request but the first
+def _are_same(lists: Lists) -> bool:
+    """Say whether no router has got a route, or another one, since.
+
+    Lists compare by identity first, so that nobody's `__eq__` is asked unless
+    a route was put in the place of another one.
+    """
+    try:
+        for own, routes in lists:
+            if own.get("routes") != routes:
+                return False
+    except Exception:  # noqa: BLE001 - somebody's `__eq__`
+        return False
+    return True
+
+
+def watch_routes(own: dict[str, Any], lists: Lists) -> None:
+    """Make the classes of a router's routes visible, and of included ones."""
+    routes = own.get("routes", ())
+    lists.append((own, [*routes]))
     for route in routes:
         if type(route) not in _route_classes:
             watch_route_class(type(route))
-            if "original_router" in attributes(route):
-                _including.add(type(route))
-        if type(route) in _including:  # FastAPI's include_router
-            router = attributes(attributes(route).get("original_router"))
-            watch_routes(router.get("routes", ()))
+        if "original_router" in attributes(route):  # by include_router
+            router = attributes(route).get("original_router")
+            watch_routes(attributes(router), lists)
 
 
 def watch_route_class(cls: type) -> None:

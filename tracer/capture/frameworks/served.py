@@ -35,7 +35,7 @@ from tracer.capture.frameworks.starlette import (
     Scope,
     Send,
 )
-from tracer.capture.frameworks.trail import begin
+from tracer.capture.frameworks.trail import begin, end
 from tracer.capture.frameworks.wrap import wrap
 from tracer.capture.probe import CURRENT, Emit, Note, Probe
 from tracer.events import (
@@ -87,6 +87,7 @@ def server_for(probe: Probe) -> Callable[..., Any]:
         try:
             return await call(scope, receive, send)
         finally:
+            end(note)
             CURRENT.set(before)
 
     return serve
@@ -157,9 +158,13 @@ class Served:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
         note = CURRENT.get()
-        if note is not None:
-            begin(note, scope)
-        return await self._serve(self._call, scope, receive, send)
+        if note is None or note.trail is not None:
+            return await self._serve(self._call, scope, receive, send)
+        begin(note, scope)
+        try:
+            return await self._serve(self._call, scope, receive, send)
+        finally:
+            end(note)
 
 
 def _calling(app: App) -> App:

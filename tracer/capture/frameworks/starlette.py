@@ -37,8 +37,8 @@ from tracer.capture.frameworks.stages import (
     watch_responses,
 )
 from tracer.capture.frameworks.threads import watch_threads
-from tracer.capture.frameworks.trail import begin
-from tracer.capture.frameworks.wrap import is_asgi_method
+from tracer.capture.frameworks.trail import begin, end
+from tracer.capture.frameworks.wrap import failed, is_asgi_method
 from tracer.capture.probe import CURRENT, Note
 from tracer.events import StackBuilt
 
@@ -64,20 +64,43 @@ class StarletteStage(Stage):
     ends = "app.exit"
 
     def make(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        """Make a function that takes the short way into an app.
+
+        That is: our server has made a note for this request, and the app's
+        middleware were looked at.
+        """
         made = super().make(call)
         if not is_asgi_method(call):
             return made  # a subclass's, with a signature of its own
+        get, built = CURRENT.get, BUILT.found
+        outer, where, stage = self.outer, self.where, self
 
         @functools.wraps(made)
         async def traced(self: Any, scope: Any, receive: Any, send: Any) -> Any:
-            note = CURRENT.get()
+            note = get()
             # A note that has entered no app was made for this request.
             if note is None or note.trail is not None:
                 serve = WATCHED.get(self)
                 if serve is not None:
                     inner = functools.partial(made, self)
                     return await serve(inner, scope, receive, send)
-            return await made(self, scope, receive, send)
+                return await made(self, scope, receive, send)
+            if id(self) not in built or not outer.get(type(self)):
+                return await made(self, scope, receive, send)
+            name = type(self).__name__
+            begin(note, scope)
+            token = *enter_app(note, where, name, scope), True
+            try:
+                if (gate := note.probe.gate) is not None:
+                    await gate.wait(note, ("app.enter", name, where))
+                result = await call(self, scope, receive, send)
+            except BaseException as error:
+                await failed(stage, note, token, error)
+                raise
+            end_app(note, token)
+            if (gate := note.probe.gate) is not None:
+                await gate.wait(note, ("app.exit", name, where))
+            return result
 
         return traced
 
@@ -85,22 +108,31 @@ class StarletteStage(Stage):
         app, scope = args[0], args[1]
         if not self.outermost(app):
             return None
+        begins = note.trail is None
         begin(note, scope)
         if id(app) not in BUILT.found:
             stack = attributes(app).get("middleware_stack")
             if stack is not None:
                 BUILT.put(app, True)
                 watch_stack(app, stack)
-        return enter_app(note, self.where, type(app).__name__, scope)
+        return *enter_app(note, self.where, type(app).__name__, scope), begins
 
     def leave(self, note: Note, token: Any, result: object) -> None:
-        leave_app(note, token)
+        end_app(note, token)
 
     def fail(self, note: Note, token: Any, error: BaseException) -> None:
-        leave_app(note, token, error)
+        end_app(note, token, error)
 
     def named(self, token: Any) -> tuple[str, int | None]:
         return token[0], token[1]
+
+
+def end_app(note: Note, token: Any, error: BaseException | None = None) -> None:
+    """Say that an app is left, and forget its scope if it was the first."""
+    name, where, begins = token
+    leave_app(note, (name, where), error)
+    if begins:
+        end(note)
 
 
 class BuildStage(Stage):

@@ -94,9 +94,19 @@ def begin(note: Note, scope: Scope) -> None:
     if note.trail is None:
         trail = note.trail = Trail(scope)
         if note.probe.lens != "off":
-            trail.looks = Looks()
+            trail.looks = Looks(note, scope)
         if note.asked is None and "path" in scope:  # by a server not ours
             note.asked = scope.get("method", "GET"), scope["path"]
+
+
+def end(note: Note) -> None:
+    """Forget the scope and the context with which a request has entered.
+
+    Said by who said `begin`: they refer to the note, and it to them.
+    """
+    trail: Trail | None = note.trail
+    if trail is not None and (looks := trail.looks) is not None:
+        looks.end()
 
 
 def entering(note: Note, name: str, scope: Any = None) -> None:

@@ -60,8 +60,7 @@ def _wrap_coroutine(call: Callable[..., Any], stage: "Stage") -> Any:
                 await gate.wait(note, *stage.entered(token))
             result = await call(*args, **kwargs)
         except BaseException as error:
-            fail(stage, note, token, error)
-            await hold_failed(stage, note, token, error)
+            await failed(stage, note, token, error)
             raise
         leave(stage, note, token, result)
         if (gate := note.probe.gate) is not None:
@@ -114,8 +113,7 @@ def _wrap_asgi_method(call: Callable[..., Any], stage: "Stage") -> Any:
                 await gate.wait(note, *stage.entered(token))
             result = await call(self, scope, receive, send)
         except BaseException as error:
-            fail(stage, note, token, error)
-            await hold_failed(stage, note, token, error)
+            await failed(stage, note, token, error)
             raise
         try:
             end(note, token, result)
@@ -158,8 +156,7 @@ def _wrap_awaitable(call: Callable[..., Any], stage: "Stage") -> Any:
                 await _hold_before(gate, note, stage.entered(token), result)
             answer = await result
         except BaseException as error:
-            fail(stage, note, token, error)
-            await hold_failed(stage, note, token, error)
+            await failed(stage, note, token, error)
             raise
         leave(stage, note, token, answer)
         if (gate := note.probe.gate) is not None:
@@ -206,13 +203,14 @@ def fail(stage: "Stage", note: Note, token: Any, error: BaseException) -> None:
         fault()
 
 
-async def hold_failed(
+async def failed(
     stage: "Stage", note: Note, token: Any, error: BaseException
 ) -> None:
-    """Hold a request whose call has raised, before the exception goes on.
+    """End a stage that raised; hold its request before the exception goes on.
 
     A cancellation is not held up, and nor is the end of the process.
     """
+    fail(stage, note, token, error)
     gate = note.probe.gate
     if gate is not None and is_a(error, Exception):
         await gate.wait(note, *stage.left(token))
