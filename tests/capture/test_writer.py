@@ -1,86 +1,73 @@
-"""Events in, lines out: numbered, complete, and counted where lost."""
+"""What is said, shipped: with its sources, in time, and never waiting."""
 
 import os
 import threading
-import zlib
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
+from recording_kit import HEADER, Shipped, tick
 
+from tracer.capture import link as links
 from tracer.capture import sources
-from tracer.capture.outlet import Outlet, open_record
+from tracer.capture.link import Link, start_recorder
+from tracer.capture.probe import Note
+from tracer.capture.rows import code_of
 from tracer.capture.writer import Writer, header_of
-from tracer.events import AppLog, Dropped, Event, Signal, Source, Tick
-from tracer.events.log import Decoder, Record
+from tracer.events import DataReceived, EofReceived, Event, Source
+from tracer.events.log import Decoder
 
 HERE = Path(__file__).parent
 
 
-def tick(t: int, **envelope: int) -> Tick:
-    return Tick(t, 0, 0, 0, t=t, thread="loop", **envelope)
-
-
-class Pipe:
-    """An outlet whose other end is read only when the test wants it."""
-
-    def __init__(self, limit: int = 1 << 20) -> None:
-        self._from, into = os.pipe()
-        self.outlet = Outlet("viewer", into, limit)
-        self.decoder = Decoder()
-
-    def read(self, *, until: int) -> list[Record]:
-        """Read until so many records have come."""
-        found: list[Record] = []
-        while len(found) < until:
-            data = os.read(self._from, 1 << 16)
-            assert data, "the pipe was closed before all had come"
-            found += self.decoder.feed(data)
-        return found
-
-    def rest(self) -> list[Record]:
-        """Read to the end, and close."""
-        found: list[Record] = []
-        while data := os.read(self._from, 1 << 16):
-            found += self.decoder.feed(data)
-        os.close(self._from)
-        return found
-
-
-def writer(*outlets: Outlet, text: bool = True) -> Writer:
+def writer(link: Link, *, text: bool = True) -> Writer:
     """A writer that has nothing to say about sources yet."""
-    made = Writer(
-        outlets,
-        header_of("app:app", {}, ("cookie",), 1),
-        root=HERE,
-        text=text,
-    )
+    made = Writer(link, 0, root=HERE, text=text)
     made._places = sources.count()
     return made
 
 
-def test_the_header_comes_first_and_events_are_numbered_from_one() -> None:
-    pipe = Pipe()
-    written = writer(pipe.outlet)
-
-    for t in (1, 2, 3):
-        written.emit(tick(t))
-    written.stop()
-
-    assert pipe.rest() == [tick(1, seq=1), tick(2, seq=2), tick(3, seq=3)]
-    assert pipe.decoder.header is not None
-    assert pipe.decoder.header.app == "app:app"
+def values(frames: list[bytes]) -> list[Any]:
+    found: list[Any] = []
+    for each in frames:
+        found += msgspec.msgpack.decode(each)
+    return found
 
 
-def test_the_thread_writes_without_being_told_to() -> None:
-    pipe = Pipe()
-    written = writer(pipe.outlet)
-    written.start()
+def plain(event: Event) -> dict[str, Any]:
+    found = msgspec.msgpack.decode(msgspec.msgpack.encode(event))
+    assert isinstance(found, dict)
+    return found
 
-    written.emit(tick(1))
 
-    assert pipe.read(until=1) == [tick(1, seq=1)]
-    written.stop()
-    assert pipe.rest() == []
+def test_rows_and_events_leave_as_they_were_said_and_in_order() -> None:
+    pipe = Shipped()
+    made = writer(Link(pipe.into))
+    note = Note(made.probe, conn=1, req=2)
+    made.probe.turn, made.probe.task = 3, 4
+
+    note.one(DataReceived, 5, 80)
+    made.probe.emit(tick(6))
+    note.bare(EofReceived, None)
+    made.stop()
+
+    said = values(pipe.frames())
+    data = [code_of(DataReceived, 1), said[1], 3, 4, 5, ["loop", 1, 2], 80]
+    end = [code_of(EofReceived, 0), said[9], 3, 4, None, ["loop", 1, 2]]
+    assert said == [*data, plain(tick(6)), *end]
+
+
+def test_the_thread_ships_without_being_told_to() -> None:
+    pipe = Shipped()
+    made = writer(Link(pipe.into))
+    made.start()
+
+    made.probe.emit(tick(1))
+
+    assert pipe.bytes()
+    made.stop()
+    assert pipe.frames() == []
 
 
 def spoken() -> None:
@@ -88,202 +75,174 @@ def spoken() -> None:
 
 
 @pytest.mark.parametrize("text", [True, False])
-def test_a_source_stands_before_the_event_that_points_to_it(
-    *, text: bool
-) -> None:
-    pipe = Pipe()
-    written = writer(pipe.outlet, text=text)
+def test_a_source_stands_before_what_points_to_it(*, text: bool) -> None:
+    pipe = Shipped()
+    made = writer(Link(pipe.into), text=text)
     where = sources.place(spoken)
     assert where is not None
-    written._places = where - 1
+    made._places = where - 1
 
-    written.emit(tick(5, where=where))
-    written.emit(tick(6, where=where))
-    written.stop()
+    made.probe.emit(tick(5, where=where))
+    made.flush()
+    made.probe.emit(tick(6, where=where))
+    made.stop()
 
-    found = pipe.rest()
-    assert found[-2:] == [
-        tick(5, seq=len(found) - 1, where=where),
-        tick(6, seq=len(found), where=where),
+    said = values(pipe.frames())
+    assert said[-2:] == [
+        plain(tick(5, where=where)),
+        plain(tick(6, where=where)),
     ]
-    line = spoken.__code__.co_firstlineno
-    assert found[0] == Source(
+    source = Source(
         where,
         Path(__file__).name,
-        line,
+        spoken.__code__.co_firstlineno,
         "spoken",
         "def spoken() -> None:\n    pass\n" if text else None,
-        seq=1,
         t=5,
         thread="writer",
     )
-
-
-def test_a_full_queue_loses_whole_events_and_counts_them(
-    tmp_path: Path,
-) -> None:
-    narrow, path = Pipe(limit=1000), tmp_path / "out.jsonl"
-    wide = Outlet("record", open_record(str(path)), 1 << 30)
-    written = writer(narrow.outlet, wide)
-
-    # The pipe itself holds 64 KiB or more; what is put in at once is far
-    # more than that, so the second batch finds the queue full.
-    filler = "x" * 3_000_000
-    big = AppLog("INFO", "app", filler, t=1, thread="loop")
-    written.emit(big)
-    written.flush()
-    for t in (2, 3, 4):
-        written.emit(tick(t))
-    written.flush()
-    assert [each.seq for each in narrow.read(until=1)] == [1]
-    while narrow.outlet.full:
-        pass  # its thread has written all, and is about to say so
-    written.emit(tick(5))
-    written.stop()
-
-    lost, last = narrow.rest()
-    assert isinstance(lost, Dropped)
-    assert (lost.n, lost.queue, lost.seq) == (3, "viewer", 5)
-    assert last == tick(5, seq=6)
-    recorded = Decoder().feed(path.read_bytes())
-    assert [each.seq for each in recorded] == [1, 2, 3, 4, 5, 6]
-
-
-def test_header_and_sources_are_never_lost() -> None:
-    pipe = Pipe(limit=1)
-    written = writer(pipe.outlet)
-    where = sources.place(spoken)
-    assert where is not None
-    written.emit(AppLog("INFO", "app", "x" * 3_000_000, t=1, thread="loop"))
-    written.flush()
-    written._places = where - 1
-
-    written.emit(tick(2, where=where))
-    written.flush()
-    reader = threading.Thread(target=written.stop)
-    reader.start()
-    found = pipe.rest()
-    reader.join()
-
-    assert pipe.decoder.header is not None
-    kinds = {each.kind for each in found}
-    assert "source" in kinds
-    assert "tick" not in kinds
-
-
-def test_time_never_falls_within_a_thread_when_a_signal_interrupts() -> None:
-    pipe = Pipe()
-    written = writer(pipe.outlet)
-    other = AppLog("INFO", "app", "", t=3, thread="worker-1")
-
-    written.emit(tick(5))
-    # Stamped 6, then interrupted by a handler that is stamped 8.
-    written.emit(Signal("SIGINT", False, t=8, thread="loop"))
-    written.emit(other)
-    written.flush()
-    written.emit(tick(6))
-    written.stop()
-
-    assert [(each.thread, each.t) for each in pipe.rest()] == [
-        ("loop", 5),
-        ("loop", 8),
-        ("worker-1", 3),
-        ("loop", 8),
-    ]
-
-
-def test_an_event_that_cannot_be_written_costs_only_itself() -> None:
-    pipe = Pipe()
-    written = writer(pipe.outlet)
-
-    written.emit(tick(1))
-    written.emit(Tick(object(), 0, 0, 0, t=2, thread="loop"))  # type: ignore[arg-type]  # on purpose
-    written.emit(tick(3))
-    written.stop()
-
-    first, said, last = pipe.rest()
-    assert (first, last) == (tick(1, seq=1), tick(3, seq=3))
-    assert isinstance(said, AppLog)
-    assert said.text.startswith("an event of the kind tick could not")
-    assert said.seq == 2
+    assert said[0] == plain(source)
 
 
 def test_what_settles_before_a_look_is_in_it() -> None:
-    pipe = Pipe()
-    written = writer(pipe.outlet)
-    late: list[Event] = [tick(1)]
-    written.each_time(lambda: late and written.emit(late.pop()))
+    pipe = Shipped()
+    made = writer(Link(pipe.into))
+    late: list[Event] = [tick(2)]
+    early: list[Event] = [tick(1)]
+    made.each_time(lambda: late and made.probe.emit(late.pop()))
+    made.each_time(lambda: early and made.probe.emit(early.pop()), first=True)
 
-    written.stop()
+    made.stop()
 
-    assert pipe.rest() == [tick(1, seq=1)]
-
-
-def test_a_recording_is_readable_by_its_owner_only(tmp_path: Path) -> None:
-    path = tmp_path / "out.jsonl"
-    path.write_text("old")
-    path.chmod(0o644)
-
-    outlet = Outlet("record", open_record(str(path)), 1 << 20)
-    outlet.put(b"new\n", 0)
-    outlet.close(2)
-
-    assert path.read_text() == "new\n"
-    assert path.stat().st_mode & 0o777 == 0o600
+    assert values(pipe.frames()) == [plain(tick(1)), plain(tick(2))]
 
 
-def test_a_compressed_recording_can_be_read_before_its_end(
+def test_a_recorder_that_does_not_read_costs_events_and_no_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(links, "LIMIT", 100_000)
+    pipe = Shipped()
+    made = writer(Link(pipe.into))
+    note = Note(made.probe)
+
+    many = 40_000  # far more than the pipe and the queue hold
+    for number in range(many):
+        note.one(DataReceived, None, number)
+        if number % 1000 == 0:
+            made.flush()
+    made.flush()
+    reader = threading.Thread(target=made.stop)
+    arrived: list[Any] = []
+    lost: list[int] = []
+    read = Shipped.frames
+    reader.start()
+    said = values(read(pipe))
+    reader.join()
+
+    at = 0
+    while at < len(said):
+        if isinstance(said[at], dict):
+            lost.append(said[at]["n"])
+            at += 1
+        else:
+            arrived.append(said[at + 6])
+            at += 7
+    assert not lost  # nothing was said after it, so nobody told of it yet
+    assert made._lost + len(arrived) == many
+    assert arrived == [*range(len(arrived))]
+    assert made._lost > 0
+
+
+def test_what_was_lost_is_told_once_there_is_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pipe = Shipped()
+    made = writer(Link(pipe.into))
+    note = Note(made.probe)
+    monkeypatch.setattr(links, "LIMIT", 0)
+    for number in range(3):
+        note.one(DataReceived, None, number)
+    made.probe.emit(tick(4))
+    made.flush()
+    monkeypatch.setattr(links, "LIMIT", 1 << 20)
+    made.probe.emit(tick(5))
+    made.stop()
+
+    lost, last = values(pipe.frames())
+    assert (lost["n"], lost["queue"], lost["kind"]) == (
+        4,
+        "recorder",
+        "dropped",
+    )
+    assert last == plain(tick(5))
+
+
+def test_without_a_recorder_it_goes_on_and_says_so_once() -> None:
+    said: list[str] = []
+    pipe = Shipped()
+    made = writer(Link(pipe.into))
+    made._complain = said.append
+    pipe.leave()
+
+    for t in range(3):
+        made.probe.emit(tick(t))
+        made.flush()
+    assert made._said == []
+    made.stop()
+
+    assert said == [
+        "the recorder has ended, so from here on nothing is recorded or"
+        " shown; the server goes on"
+    ]
+
+
+def test_a_forked_process_says_nothing_and_holds_nothing_open() -> None:
+    pipe = Shipped()
+    made = writer(Link(pipe.into))
+    made.probe.emit(tick(1))
+    made.flush()
+
+    child = os.fork()
+    if child == 0:
+        note = Note(made.probe)
+        note.one(DataReceived, None, 1)
+        made.probe.emit(tick(2))
+        made.stop()
+        silent = made._said == []
+        os._exit(0 if silent else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    made.stop()
+
+    assert values(pipe.frames()) == [plain(tick(1))]
+
+
+def test_what_a_real_recorder_was_sent_is_in_the_file_when_it_stops(
     tmp_path: Path,
 ) -> None:
-    path = tmp_path / "out.jsonl.gz"
-    fd = open_record(str(path))
-    outlet = Outlet("record", fd, 1 << 20, compress=True)
-    pipe = Pipe()
-    written = writer(outlet, pipe.outlet)
-
-    written.emit(tick(1))
-    written.flush()
-    unpack = zlib.decompressobj(31)
-    seen = b""
-    with path.open("rb") as file:
-        while b'"tick"' not in seen:
-            seen += unpack.decompress(file.read())
-    assert not unpack.eof
-    written.stop()
-
-    assert b'"tick"' in zlib.decompress(path.read_bytes(), 31)
-    pipe.rest()
-
-
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_a_full_disk_is_said_once_and_the_viewer_goes_on() -> None:
-    said: list[str] = []
-    pipe = Pipe()
-    full = Outlet("record", os.open("/dev/full", os.O_WRONLY), 1 << 20)
-    written = writer(full, pipe.outlet)
-    written._complain = said.append
-    while full.failure is None:
-        pass  # the header was enough
-
-    written.emit(tick(1))
-    written.flush()
-    written.emit(tick(2))
-    written.stop()
-
-    sentence = (
-        "the recording stops here: No space left on device; the server goes on"
+    path = tmp_path / "out.jsonl"
+    header = header_of("app:app", {}, (), 1)
+    made = Writer(
+        start_recorder(header, record=str(path)), header.clock0, root=HERE
     )
-    assert said == [sentence]
-    texts = [each.text for each in pipe.rest() if isinstance(each, AppLog)]
-    assert texts == [sentence]
+    note = Note(made.probe)
+    many = 20_000
+    for number in range(many):
+        note.one(DataReceived, None, number)
+    note.one(DataReceived, None, 1 << 70)
+    made.stop(20)
+
+    decoder = Decoder()
+    found = decoder.feed(path.read_bytes())
+    assert decoder.header == header
+    assert [each.seq for each in found] == [*range(1, len(found) + 1)]
+    assert [each.n for each in found if isinstance(each, DataReceived)] == [
+        *range(many),
+        1 << 70,
+    ]
+    assert HEADER.format == header.format
 
 
-def test_a_viewer_that_left_is_no_trouble() -> None:
-    pipe = Pipe()
-    written = writer(pipe.outlet)
-    os.close(pipe._from)
-
-    written.emit(tick(1))
-    written.stop()
-
-    assert isinstance(pipe.outlet.failure, BrokenPipeError)
+def test_no_recording_is_no_recorder(tmp_path: Path) -> None:
+    header = header_of("app:app", {}, (), 1)
+    with pytest.raises(FileNotFoundError):
+        start_recorder(header, record=str(tmp_path / "no" / "out.jsonl"))

@@ -97,8 +97,7 @@ def test_kill_of_the_child(tmp_path: Path, name: str) -> None:
     assert_all_there(path, load, killed)
     assert_free(port)
     if name.endswith(".gz"):
-        with pytest.raises(EOFError):
-            gzip.decompress(path.read_bytes())
+        assert gzip.decompress(path.read_bytes())  # its end is there
 
 
 @contextmanager

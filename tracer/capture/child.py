@@ -20,16 +20,10 @@ import msgspec
 
 from tracer.capture import redact, serve
 from tracer.capture.gate import Gate
+from tracer.capture.link import start_recorder
 from tracer.capture.options import Options
 from tracer.capture.orders import Orders
-from tracer.capture.outlet import (
-    RECORD_LIMIT,
-    VIEWER_LIMIT,
-    Outlet,
-    open_record,
-)
 from tracer.capture.output import Logs, Pipe, Speaker, Stdio
-from tracer.capture.probe import Probe
 from tracer.capture.server import Server
 from tracer.capture.terminal import Terminal
 from tracer.capture.writer import Writer, header_of
@@ -53,30 +47,34 @@ class Channels:
 
     Attributes:
         commands: Options first, then commands, from the parent.
-        trace: File descriptor of the viewer's pipe.
+        trace: File descriptor of the viewer's pipe, until the recorder has it.
+        words: That of the standard error that the parent keeps.
     """
 
     def __init__(self) -> None:
         self.commands: BinaryIO = os.fdopen(os.dup(0), "rb", closefd=True)
         self.trace = os.dup(1)
-        self._words = os.dup(2)
+        self.words = os.dup(2)
         nothing = os.open(os.devnull, os.O_RDONLY)
         os.dup2(nothing, 0)
         os.close(nothing)
-        faulthandler.enable(self._words)
+        faulthandler.enable(self.words)
 
     def say(self, sentence: str, trace: str = "") -> None:
-        """Write to the standard error that the parent keeps and shows."""
+        """Write a sentence that the parent shows."""
         text = f"{trace}asgi-trace: {sentence}\n"
         try:
-            os.write(self._words, text.encode("utf-8", "backslashreplace"))
+            os.write(self.words, text.encode("utf-8", "backslashreplace"))
         except OSError:
             return  # the parent is gone, nobody is left to tell
 
+    def hand_over(self) -> None:
+        """Leave the viewer's pipe to the recorder: its end is the trace's."""
+        os.close(self.trace)
+
     def after_fork(self) -> None:
         """In a forked process: leave the parent's channels alone."""
-        os.close(self.trace)
-        os.close(self._words)
+        os.close(self.words)
 
 
 class Stopper:
@@ -140,11 +138,9 @@ class Child:
         self.channels = channels
         self.options = options
         self.writer = self._new_writer()
-        probe = Probe(self.writer.emit)
-        probe.zero = self.writer.zero
-        self.probe = probe
-        self.speaker = Speaker(probe)
-        self.gate = Gate(probe)
+        self.probe = self.writer.probe
+        self.speaker = Speaker(self.probe)
+        self.gate = Gate(self.probe)
         self.stopper = Stopper(self._end, options.terminal, self.gate)
         for each in options.breaks:
             self.gate.tell(each)
@@ -156,12 +152,17 @@ class Child:
         header = header_of(
             options.app, serve.versions(), redact.hidden(), os.getpid()
         )
-        outlets = [Outlet("viewer", self.channels.trace, VIEWER_LIMIT)]
-        if options.record is not None:
-            outlets.append(record_outlet(options.record))
-        return Writer(
-            outlets,
+        link = start_recorder(
             header,
+            record=options.record,
+            keep=options.keep,
+            viewer=self.channels.trace,
+            words=self.channels.words,
+        )
+        self.channels.hand_over()
+        return Writer(
+            link,
+            header.clock0,
             root=Path(options.app_dir).resolve(),
             text=options.source,
             complain=self.channels.say,
@@ -232,7 +233,6 @@ class Child:
     def _after_fork(self) -> None:
         for stream in self.streams:
             stream.passthrough()
-        self.probe.emit = lambda event: None
         self.channels.after_fork()
 
     def settle(self) -> None:
@@ -247,20 +247,6 @@ class Child:
         self.settle()
         self.writer.stop(timeout=1.0)
         os._exit(code)
-
-
-def record_outlet(path: str) -> Outlet:
-    """Open the recording and put a queue before it.
-
-    Raises:
-        OSError: It can't be opened.
-    """
-    return Outlet(
-        "record",
-        open_record(path),
-        RECORD_LIMIT,
-        compress=path.endswith(".gz"),
-    )
 
 
 def no_breakpoint(*args: Any, **kwargs: Any) -> None:  # noqa: ANN401

@@ -1,4 +1,4 @@
-"""A bounded queue with a thread behind it that writes to one file or pipe.
+"""A bounded queue with a thread behind it that writes to one sink.
 
 Whoever puts something in never waits. What doesn't fit is lost as a whole
 and counted.
@@ -9,7 +9,7 @@ import sys
 import threading
 import zlib
 from collections import deque
-from typing import Literal
+from typing import Literal, Protocol
 
 RECORD_LIMIT = 64 << 20  # bytes in the queue before it loses anything
 VIEWER_LIMIT = 8 << 20
@@ -17,29 +17,70 @@ _AT_ONCE = 1 << 20  # bytes joined to one write, so that a pipe gets few
 _GZIP = 16 + zlib.MAX_WBITS  # zlib's way to ask for gzip's frame
 
 
+class Sink(Protocol):
+    """Where an outlet's thread writes, and may wait."""
+
+    def write(self, lines: bytes) -> None:
+        """Write whole lines.
+
+        Raises:
+            OSError: It can't be done, and no more will be tried.
+        """
+
+    def close(self) -> None:
+        """Write what is left, and close.
+
+        Raises:
+            OSError: It can't be done.
+        """
+
+
+class File:
+    """A file or pipe, compressed or not; what was written can be read."""
+
+    def __init__(self, fd: int, *, compress: bool = False) -> None:
+        self.size = 0  # bytes written
+        self._fd = fd
+        self._gzip = zlib.compressobj(6, wbits=_GZIP) if compress else None
+
+    def write(self, lines: bytes) -> None:
+        if self._gzip is not None:
+            # Flushed each time: what a killed process wrote can be read.
+            lines = self._gzip.compress(lines)
+            lines += self._gzip.flush(zlib.Z_SYNC_FLUSH)
+        self._write(lines)
+
+    def close(self) -> None:
+        try:
+            if self._gzip is not None:
+                self._write(self._gzip.flush())
+        finally:
+            os.close(self._fd)
+
+    def _write(self, data: bytes) -> None:
+        self.size += len(data)
+        view = memoryview(data)
+        while view:
+            view = view[os.write(self._fd, view) :]
+
+
 class Outlet:
     """Bytes on their way out, in order, or counted as lost.
 
     Attributes:
         name: Which queue this is, as `dropped` events say it.
-        failure: What went wrong with the file or pipe; None: nothing.
+        failure: What went wrong with the sink; None: nothing.
         lost: Events that didn't fit, since this was last set to 0.
     """
 
     def __init__(
-        self,
-        name: Literal["record", "viewer"],
-        fd: int,
-        limit: int,
-        *,
-        compress: bool = False,
+        self, name: Literal["record", "viewer"], sink: Sink, limit: int
     ) -> None:
         self.name = name
         self.failure: OSError | None = None
         self.lost = 0
-        self._fd = fd
+        self._sink = sink
         self._limit = limit
-        self._gzip = zlib.compressobj(6, wbits=_GZIP) if compress else None
         self._pieces: deque[bytes] = deque()
         self._waiting = 0  # bytes in the queue and in the write under way
         self._closing = False
@@ -67,7 +108,7 @@ class Outlet:
             self._waiting += len(data)
             self._changed.notify()
 
-    def close(self, timeout: float) -> None:
+    def close(self, timeout: float | None) -> None:
         """Write what is queued, for at most `timeout` seconds, and close."""
         with self._changed:
             self._closing = True
@@ -75,18 +116,12 @@ class Outlet:
         self._thread.join(timeout)
 
     def _run(self) -> None:
-        while data := self._take():
-            try:
-                self._write(data)
-            except OSError as error:
-                self._give_up(error)
-                return
-            with self._changed:
-                self._waiting -= len(data)
         try:
-            if self._gzip is not None:
-                self._write_all(self._gzip.flush())
-            os.close(self._fd)
+            while data := self._take():
+                self._sink.write(data)
+                with self._changed:
+                    self._waiting -= len(data)
+            self._sink.close()
         except OSError as error:
             self._give_up(error)
 
@@ -100,18 +135,6 @@ class Outlet:
                 taken.append(self._pieces.popleft())
                 size += len(taken[-1])
         return b"".join(taken)
-
-    def _write(self, data: bytes) -> None:
-        if self._gzip is not None:
-            # Flushed each time: what a killed process wrote can be read.
-            data = self._gzip.compress(data)
-            data += self._gzip.flush(zlib.Z_SYNC_FLUSH)
-        self._write_all(data)
-
-    def _write_all(self, data: bytes) -> None:
-        view = memoryview(data)
-        while view:
-            view = view[os.write(self._fd, view) :]
 
     def _give_up(self, error: OSError) -> None:
         with self._changed:

@@ -1,23 +1,24 @@
-"""Events become lines: numbered, with the source they point to, in batches.
+"""What is said is shipped to the recorder, with the source it points to.
 
-The traced program only appends to a list. A thread of ours takes from it and
-feeds two queues, one for the recording and one for the viewer; neither can
-hold up the other, nor the program.
+The traced program only appends to a list. A thread of ours takes from it many
+times a second and sends it on, as it is; numbering and writing are another
+process's work, on another processor, see `recorder`.
 """
 
+import os
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from itertools import chain
 from pathlib import Path
 from time import get_clock_info, monotonic_ns
-
-from msgspec.structs import force_setattr
+from typing import Any
+from weakref import WeakSet
 
 from tracer.capture import sources
-from tracer.capture.outlet import Outlet
-from tracer.events import AppLog, Dropped, Event, Header, Source
-from tracer.events.log import encode
+from tracer.capture.link import Link
+from tracer.capture.probe import Probe
+from tracer.capture.rows import pack, split, time_of
+from tracer.events import Dropped, Event, Header, Source
 
 PERIOD = 0.02
 """Seconds between two looks at the list; the program can't wake us."""
@@ -25,59 +26,59 @@ PERIOD = 0.02
 HURRY = 0.004
 """Seconds between two looks while much is said.
 
-Events that wait push what the program works on out of the processor's cache:
-five thousand of them make a request a tenth slower.
+What waits pushes what the program works on out of the processor's cache: five
+thousand events make a request a tenth slower.
 """
 
-BATCH = 256
-"""Events encoded at once: so few that they stay in the processor's cache while
-they are numbered, encoded and let go."""
+MUCH = 2048
+"""Values in the list that make it hurry; an event is six and its payload."""
 
 THREAD = "writer"
 """What `thread` says in the records that the writer adds itself."""
 
 
 class Writer:
-    """Takes events from any thread and writes them to the outlets.
-
-    Attributes:
-        emit: Takes one event: never waits, never raises.
-        zero: What the monotonic clock said when the trace began.
-    """
+    """Ships what a probe is told, from whatever thread, to a recorder."""
 
     def __init__(
         self,
-        outlets: Sequence[Outlet],
-        header: Header,
+        link: Link,
+        zero: int,
         *,
         root: Path,
         text: bool = True,
         complain: Callable[[str], object] = lambda sentence: None,
     ) -> None:
-        self._events: list[Event] = []
-        self.emit: Callable[[Event], object] = self._events.append
-        self._outlets = outlets
-        self.zero = header.clock0
+        """Begin to listen; `start` begins to ship.
+
+        Args:
+            link: Leads to the recorder.
+            zero: What the monotonic clock said when the trace began.
+            root: The app's folder.
+            text: Whether the source's text is sent along.
+            complain: Takes a sentence if the recorder ends before us.
+        """
+        self._said: list[Any] = []
+        self.probe = Probe(self._said.append, self._said.extend)
+        self.probe.zero = zero
+        self._zero = zero
+        self._link = link
         self._root = root
         self._text = text
         self._complain = complain
-        self._said: set[str] = set()  # outlets whose failure was told
-        self._seq = 0
         self._places = 0
-        self._newest = 0  # the greatest `t` so far
+        self._lost = 0
         self._mine = 0  # the greatest `t` of the writer's own records
-        self._before: list[Event] = []  # the batch before this one
         self._settle: list[Callable[[], object]] = []
         self._stopping = threading.Event()
         self._lock = threading.Lock()
-        for outlet in outlets:
-            outlet.put(encode([header]), 0)
         self._thread = threading.Thread(
             target=self._run, name="asgi-trace writer", daemon=True
         )
+        _writers.add(self)
 
     def start(self) -> None:
-        """Begin to write. Events that came before are kept."""
+        """Begin to ship. What was said before is kept."""
         self._thread.start()
 
     def each_time(
@@ -92,20 +93,15 @@ class Writer:
         self._settle.insert(0 if first else len(self._settle), settle)
 
     def flush(self) -> None:
-        """Hand all events that are there by now to the outlets."""
+        """Send on all that was said by now, as far as the pipe takes it."""
         with self._lock:
             for settle in self._settle:
                 settle()
-            self._tell_failures()
-            left = len(self._events)
-            while left > 0:
-                batch = self._events[: min(left, BATCH)]
-                del self._events[: len(batch)]
-                left -= len(batch)
-                self._write(batch)
+            self._take()
+            self._pump()
 
     def stop(self, timeout: float = 2.0) -> None:
-        """Write everything, for at most `timeout` seconds an outlet.
+        """Send on everything and wait until it is written, but not longer.
 
         Called again, it does nothing.
         """
@@ -113,105 +109,52 @@ class Writer:
             return
         self._stopping.set()
         self.flush()
-        for outlet in self._outlets:
-            outlet.close(timeout)
-        self._tell_failures()
+        with self._lock:
+            self._link.close(timeout)
+
+    def after_fork(self) -> None:
+        """In a forked process: say nothing, and let go of the pipe."""
+        self._stopping.set()
+        self.probe.be_silent()
+        self._link.leave()
 
     def _run(self) -> None:
         period = PERIOD
         while not self._stopping.wait(period):
-            period = HURRY if len(self._events) > BATCH else PERIOD
+            period = HURRY if len(self._said) > MUCH else PERIOD
             self.flush()
 
-    def _write(self, batch: list[Event]) -> None:
-        new = self._sources(batch[0].t)
-        if new:
-            self._number(new)
-            places = _lines(new)
-            for outlet in self._outlets:
-                outlet.put(places, 0)
-            self._before.extend(new)
-        if losses := self._losses():
-            batch[:0] = losses
-        self._number(batch)
-        lines = _lines(batch)
-        for outlet in self._outlets:
-            outlet.put(lines, len(batch))
-        self._before = batch
+    def _take(self) -> None:
+        # Each of the two is one step for all other threads, and no row is
+        # ever half in the list.
+        rows = self._said[:]
+        del self._said[: len(rows)]
+        if not rows or self._link.failed:
+            return
+        if self._link.full:
+            self._lost += sum(1 for _ in split(rows))
+            return
+        self._link.put(pack(self._first(rows) + rows, self._zero))
 
-    def _losses(self) -> list[Event]:
-        """Say what a queue has lost, now that it takes events again."""
-        said: list[Event] = []
-        for outlet in self._outlets:
-            if outlet.lost and not outlet.full and outlet.failure is None:
-                lost, outlet.lost = outlet.lost, 0
-                said.append(
-                    Dropped(lost, outlet.name, t=self._now(), thread=THREAD)
-                )
+    def _first(self, rows: list[Any]) -> list[Event]:
+        """What the recorder must know before these: new places, losses."""
+        # Looked for after the rows were taken, so theirs are among them.
+        first, self._places = self._places + 1, sources.count()
+        said: list[Event] = [
+            self._source(number, time_of(rows, self._zero))
+            for number in range(first, self._places + 1)
+        ]
+        if self._lost:
+            lost, self._lost = self._lost, 0
+            self._mine = max(self._mine, monotonic_ns() - self._zero)
+            said.append(Dropped(lost, "recorder", t=self._mine, thread=THREAD))
         return said
 
-    def _tell_failures(self) -> None:
-        """Say once that the disk is full; a viewer that left needs no word."""
-        for outlet in self._outlets:
-            if outlet.failure is None or outlet.name in self._said:
-                continue
-            self._said.add(outlet.name)
-            if outlet.name == "viewer":
-                continue
-            sentence = (
-                f"the recording stops here: {outlet.failure.strerror};"
-                " the server goes on"
-            )
-            self._complain(sentence)
-            self._events.append(
-                AppLog(
-                    "ERROR", "asgi_trace.writer", sentence,
-                    t=self._now(), thread=THREAD,
-                )
-            )  # fmt: skip
-
-    def _now(self) -> int:
-        self._mine = max(self._mine, monotonic_ns() - self.zero)
-        return self._mine
-
-    def _number(self, records: list[Event]) -> None:
-        newest, first = self._newest, self._seq + 1
-        for seq, event in enumerate(records, first):
-            force_setattr(event, "seq", seq)
-            if event.t < newest:
-                self._put_right(seq - first, records)
-            else:
-                newest = event.t
-        self._newest = newest
-        self._seq += len(records)
-
-    def _put_right(self, index: int, records: list[Event]) -> None:
-        """Let time not run backwards within one thread.
-
-        Usually the earlier one is another thread's, and that is as it is.
-        But a signal handler may speak between another event's stamp and its
-        emission; then the later record takes the time of the earlier.
-        """
-        event = records[index]
-        here = (records[at] for at in range(index - 1, -1, -1))
-        for other in chain(here, reversed(self._before)):
-            if other.thread == event.thread:
-                if event.t < other.t:
-                    force_setattr(event, "t", other.t)
-                return
-
-    def _sources(self, t: int) -> list[Event]:
-        """Describe the places that are new, as records for the next batch.
-
-        Their time is that of the first event after them: readers who order
-        by time must meet them first.
-        """
-        first, self._places = self._places + 1, sources.count()
-        return [
-            self._source(number, t) for number in range(first, self._places + 1)
-        ]
-
     def _source(self, number: int, t: int) -> Event:
+        """Describe a place at the time of the first event after it.
+
+        Readers who order by time must meet it first.
+        """
         file, line, name, text = sources.describe(number, self._root)
         self._mine = max(self._mine, t)
         return Source(
@@ -224,31 +167,25 @@ class Writer:
             thread=THREAD,
         )
 
+    def _pump(self) -> None:
+        failed = self._link.failed
+        self._link.pump()
+        if self._link.failed and not failed:
+            self._complain(
+                f"the recorder {self._link.ending}, so from here on nothing"
+                " is recorded or shown; the server goes on"
+            )
 
-def _lines(records: list[Event]) -> bytes:
-    """Encode, and let one event that can't be written cost only itself."""
-    try:
-        return encode(records)
-    except Exception:  # noqa: BLE001  # whatever msgspec finds wrong
-        return b"".join(_line(each) for each in records)
+
+_writers: WeakSet[Writer] = WeakSet()
 
 
-def _line(event: Event) -> bytes:
-    try:
-        return encode([event])
-    except Exception as error:  # noqa: BLE001  # said in the log instead
-        sentence = (
-            f"an event of the kind {event.kind} could not be written:"
-            f" {type(error).__name__}"
-        )
-        return encode(
-            [
-                AppLog(
-                    "ERROR", "asgi_trace.writer", sentence,
-                    seq=event.seq, t=event.t, thread=event.thread,
-                )
-            ]
-        )  # fmt: skip
+def _after_fork() -> None:
+    for writer in tuple(_writers):
+        writer.after_fork()
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 def header_of(

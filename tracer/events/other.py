@@ -59,7 +59,8 @@ class Dropped(OtherEvent, tag="dropped", frozen=True, gc=False):
     """
 
     n: int
-    queue: Literal["record", "viewer"]
+    queue: Literal["record", "viewer", "recorder"]
+    """Of the two that the recorder writes to, or the one that leads to it."""
 
 
 class BreakpointSet(OtherEvent, tag="breakpoint.set", frozen=True, gc=False):
