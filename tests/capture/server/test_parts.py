@@ -14,7 +14,6 @@ from tracer.capture.server.address import (
 )
 from tracer.capture.server.blame import message_of, place_of
 from tracer.capture.server.head import credited
-from tracer.capture.server.refuse import upgrade_of
 from tracer.capture.server.rfc9112 import (
     has_valid_host,
     is_ambiguous,
@@ -22,6 +21,7 @@ from tracer.capture.server.rfc9112 import (
     with_host,
 )
 from tracer.capture.server.shown import MANY, Kept
+from tracer.capture.server.upgrade import upgrade_of
 
 
 @pytest.fixture(autouse=True)

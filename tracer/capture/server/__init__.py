@@ -3,13 +3,17 @@
 Read `server` first (startup, main loop, shutdown), then `lifespan` and
 `listen`, then `protocol` (bytes become requests) and `cycle` (a request
 becomes a response); `reader` and `writer` stand between these two and h11.
-`scope`, `head`, `flow`, `refuse`, `rfc9112`, `access`, `address` and `blame`
-help; `config`, `state` and `asgi` hold what they share.
+`upgrade` gives a connection to `websocket`, where frames become messages, and
+`websocket_cycle` is a WebSocket as its app sees it; `handshake`, `incoming`,
+`deflate`, `pings` and `socket_writer` are parts of these. `scope`, `head`,
+`flow`, `refuse`, `rfc9112`, `access`, `address` and `blame` help; `config`,
+`state` and `asgi` hold what they share.
 """
 
 from tracer.capture.server.config import Config
 from tracer.capture.server.protocol import H11Protocol
 from tracer.capture.server.server import Server
 from tracer.capture.server.state import ServerState
+from tracer.capture.server.websocket import WSProtocol
 
-__all__ = ["Config", "H11Protocol", "Server", "ServerState"]
+__all__ = ["Config", "H11Protocol", "Server", "ServerState", "WSProtocol"]

@@ -7,7 +7,7 @@ keeps our default. Nothing else of the server asks whose config it is.
 
 from dataclasses import fields
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 from tracer.capture.server.config import Config
 
@@ -43,4 +43,5 @@ def adopt(config: Any) -> Config:  # noqa: ANN401  # whoever's server it is
     }
     options |= {**_LOGGERS, **_UNKNOWN, "app": config.loaded_app}
     made = _adopted[config] = Config(**options)
+    made.adopted = ref(config)
     return made

@@ -2,11 +2,12 @@
 
 import contextlib
 import platform
+import weakref
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from ssl import SSLContext
-from typing import Literal
+from typing import Any, Literal
 
 from tracer.capture.gate import Gate
 from tracer.capture.probe import Note
@@ -14,7 +15,10 @@ from tracer.capture.server.asgi import ASGIApp
 from tracer.capture.server.proxy import TrustedProxies
 from tracer.capture.server.tls import HANDSHAKE_TIMEOUT, TLS
 
-_PACKAGES = ("asgi-trace", "h11", "starlette", "fastapi", "anyio", "uvloop")
+_PACKAGES = (
+    *("asgi-trace", "h11", "wsproto"),
+    *("starlette", "fastapi", "anyio", "uvloop"),
+)
 
 Option = str | int | float | bool | None
 
@@ -47,6 +51,9 @@ class Config:
         timeout_notify: Seconds between two calls of `callback_notify`.
         callback_notify: Awaited by the tick, to say that the loop is alive.
         headers: Added to every response.
+        join_head: Whether a response's head is held back until the first
+            message of its body, and written with it; uvicorn writes it at
+            once.
         date_header: Whether responses carry `Date`.
         server_header: Whether responses carry `Server`.
         access_log: Whether each response is logged, where someone listens.
@@ -56,6 +63,12 @@ class Config:
         tls: Certificate and key, for https; None: plain http.
         ssl_handshake_timeout: Seconds that a client may take for it.
         reset_contextvars: Start each request's task in an empty context.
+        ws_protocol_class: Who gets a connection that is to be a WebSocket;
+            None: nobody, and the request is served as plain HTTP.
+        ws_max_size: Bytes of the largest message, unpacked.
+        ws_ping_interval: Seconds between two pings; None: nobody asks.
+        ws_ping_timeout: Seconds until a pong must have come; None: it needn't.
+        ws_per_message_deflate: Whether messages may be compressed.
         asgi_version: Of the interface that the app has, for its scopes.
         logger_name: Who says what goes wrong.
         access_logger_name: Who says the line of each response.
@@ -88,6 +101,7 @@ class Config:
     timeout_notify: float = 30
     callback_notify: Callable[[], Awaitable[None]] | None = None
     headers: Sequence[tuple[str, str]] = ()
+    join_head: bool = False
     date_header: bool = True
     server_header: bool = True
     access_log: bool = True
@@ -96,6 +110,11 @@ class Config:
     tls: TLS | None = None
     ssl_handshake_timeout: float = HANDSHAKE_TIMEOUT
     reset_contextvars: bool = False
+    ws_protocol_class: type[Any] | None = None
+    ws_max_size: int = 16 * 1024 * 1024
+    ws_ping_interval: float | None = 20.0
+    ws_ping_timeout: float | None = 20.0
+    ws_per_message_deflate: bool = True
     asgi_version: str = "3.0"
     logger_name: str = "asgi_trace.error"
     access_logger_name: str = "asgi_trace.access"
@@ -103,6 +122,7 @@ class Config:
     gate: Gate | None = None
 
     encoded_headers: list[tuple[bytes, bytes]] = field(init=False)
+    adopted: "weakref.ref[Any] | None" = field(default=None, init=False)
     ssl: SSLContext | None = field(init=False)
 
     def __post_init__(self) -> None:
@@ -119,6 +139,11 @@ class Config:
     def loaded_app(self) -> ASGIApp:
         """The app under the name that a protocol looks for in uvicorn."""
         return self.app
+
+    def origin(self) -> Any:  # noqa: ANN401  # whoever's server it is
+        """The config that this one was made of, see `adopt`; else this one."""
+        found = None if self.adopted is None else self.adopted()
+        return self if found is None else found
 
     def described(
         self,
@@ -152,10 +177,16 @@ class Config:
             "timeout_head": self.timeout_head,
             "timeout_graceful_shutdown": self.timeout_graceful_shutdown,
             "timeout_notify": self.timeout_notify,
+            "join_head": self.join_head,
             "date_header": self.date_header,
             "server_header": self.server_header,
             "access_log": self.access_log,
             "reset_contextvars": self.reset_contextvars,
+            "ws": self.ws_protocol_class is not None,
+            "ws_max_size": self.ws_max_size,
+            "ws_ping_interval": self.ws_ping_interval,
+            "ws_ping_timeout": self.ws_ping_timeout,
+            "ws_per_message_deflate": self.ws_per_message_deflate,
             "proxy_headers": self.trusted_proxies is not None,
             **(self.tls.options() if self.tls is not None else {}),
         }

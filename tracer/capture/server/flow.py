@@ -18,6 +18,9 @@ HIGH_WATER_LIMIT = 65536
 A soft limit: one more read may bring 256 KiB at once.
 """
 
+Paused = Literal["body", "pipelining", "message"]
+"""Why reading stops."""
+
 
 class FlowControl:
     """Pauses and resumes one connection, in both directions.
@@ -40,9 +43,7 @@ class FlowControl:
         """Wait until the client has taken enough."""
         await self._is_writable.wait()
 
-    def pause_reading(
-        self, reason: Literal["body", "pipelining"], buffered: int
-    ) -> None:
+    def pause_reading(self, reason: Paused, buffered: int) -> None:
         """Let bytes wait in the kernel; `buffered` bytes have been read."""
         if not self.read_paused:
             self.read_paused = True

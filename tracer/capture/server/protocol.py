@@ -32,7 +32,6 @@ from tracer.capture.server.refuse import (
     CAN_ANSWER,
     HEAD_LIMIT,
     INVALID,
-    decline_upgrade,
     is_full,
     send_400,
     send_408,
@@ -44,6 +43,7 @@ from tracer.capture.server.scope import http_scope, note_scope
 from tracer.capture.server.shown import shown_headers
 from tracer.capture.server.start import start
 from tracer.capture.server.state import ServerState
+from tracer.capture.server.upgrade import handle_upgrade
 from tracer.capture.server.writer import HANGUP, Writer
 from tracer.capture.sources import Places, place
 from tracer.capture.timer import Timer
@@ -91,6 +91,7 @@ class H11Protocol(asyncio.Protocol):
         self.logger = logging.getLogger(config.logger_name)
         self.access_logger = access_logger(config)
         self.app_state = app_state
+        self.ws_protocol_class = config.ws_protocol_class
         limit = config.h11_max_incomplete_event_size
         self.conn = new_connection(HEAD_LIMIT if limit is None else limit)
         self.server_state = server_state
@@ -214,14 +215,14 @@ class H11Protocol(asyncio.Protocol):
                 note(H11Error, AT.handle_request, "invalid Host", 400)
             self.send_400_response()
             return False
+        if b"upgrade" in headers and handle_upgrade(self, event, note):
+            return False
         client, server = self.ends
         if self.proxies is not None and (FOR in headers or PROTO in headers):
             client = believe(self.scope, self.proxies, note)
         if note is not None:
             note.asked = self.scope["method"], self.scope["path"]
             note_scope(note, self.scope, client, server)
-        if b"upgrade" in headers:
-            decline_upgrade(self.scope, self.logger, note, AT.handle_request)
         app, limit = self.app, self.config.limit_concurrency
         if limit is not None:
             counts = len(self.connections), len(self.tasks)
@@ -237,6 +238,7 @@ class H11Protocol(asyncio.Protocol):
             access_logger=self.access_logger,
             default_headers=self.server_state.default_headers,
             dated=self.config.date_header,
+            join_head=self.config.join_head,
             on_response=self.on_response_complete,
             writer=self._writer(note),
         )

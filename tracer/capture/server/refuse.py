@@ -1,4 +1,4 @@
-"""What the server answers by itself: invalid bytes, upgrades, too much work.
+"""What the server answers by itself: to invalid bytes, to too much work.
 
 The user's app is not asked.
 """
@@ -12,7 +12,7 @@ from tracer.capture.probe import CURRENT, Note
 from tracer.capture.server.asgi import Message, Receive, Scope, Send
 from tracer.capture.server.head import STATUS_PHRASES
 from tracer.capture.server.writer import END, Writer
-from tracer.events import Bytes, LimitCheck, LimitRejected, UpgradeDecision
+from tracer.events import Bytes, LimitCheck, LimitRejected
 
 HEAD_LIMIT = 16 * 1024
 """Bytes of an unfinished head (or chunk's line) that are kept; as h11 has it.
@@ -28,12 +28,6 @@ CAN_ANSWER = frozenset({h11.IDLE, h11.SEND_RESPONSE})
 In the others a response is under way or over: a second one would be read as
 part of the first.
 """
-NO_WEBSOCKETS = (
-    "No supported WebSocket library detected. Please use "
-    "\"pip install 'uvicorn[standard]'\", or install 'websockets' or "
-    "'wsproto' manually."
-)
-
 
 SERVER_ERROR: tuple[Message, Message] = (
     {
@@ -130,41 +124,6 @@ def warn(logger: logging.Logger, said: str, note: Note | None) -> None:
         logger.warning(said)
     finally:
         CURRENT.reset(before)
-
-
-def decline_upgrade(
-    scope: Scope, logger: logging.Logger, note: Note | None, where: int | None
-) -> None:
-    """Warn of a change of protocol that is asked for; it is not made.
-
-    The request is served as if it had not asked.
-
-    Source: RFC 9110, section 7.8; uvicorn, `H11Protocol._should_upgrade`
-    """
-    wanted = upgrade_of(scope["headers"])
-    if wanted is None:
-        return
-    warn(logger, "Unsupported upgrade request.", note)
-    warn(logger, NO_WEBSOCKETS, note)
-    if note is not None:
-        name = redact.text(wanted.decode("latin-1"))
-        why = "no WebSocket protocol is installed: served as plain HTTP"
-        note(UpgradeDecision, where, name, False, why)
-
-
-def upgrade_of(headers: list[tuple[bytes, bytes]]) -> bytes | None:
-    """Give the protocol that a request asks to change to, or None.
-
-    Source: uvicorn, `H11Protocol._get_upgrade`
-    """
-    tokens: list[bytes] = []
-    upgrade = None
-    for name, value in headers:
-        if name == b"connection":
-            tokens = [token.lower().strip() for token in value.split(b",")]
-        elif name == b"upgrade":
-            upgrade = value.lower()
-    return upgrade if b"upgrade" in tokens else None
 
 
 def is_full(

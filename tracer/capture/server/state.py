@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tracer.capture.server.protocol import H11Protocol
+    from tracer.capture.server.websocket import WSProtocol
 
 
 class ServerState:
@@ -24,6 +25,6 @@ class ServerState:
 
     def __init__(self) -> None:
         self.total_requests = 0
-        self.connections: set[H11Protocol] = set()
+        self.connections: set[H11Protocol | WSProtocol] = set()
         self.tasks: set[asyncio.Task[None]] = set()
         self.default_headers: list[tuple[bytes, bytes]] = []
