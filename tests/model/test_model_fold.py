@@ -32,6 +32,7 @@ from tracer.events import (
     TaskDone,
     TaskStarted,
     Tick,
+    TlsFailed,
     TransportClose,
 )
 from tracer.events.log import Record
@@ -229,6 +230,20 @@ def test_bytes_after_the_response_are_the_next_requests() -> None:
     assert kinds(trace, 2)[:2] == ["keepalive.cancelled", "data_received"]
     assert trace.is_finished(1)
     assert not trace.is_finished(2)
+
+
+def test_a_handshake_that_fails_ends_its_connection_and_its_protocol() -> None:
+    trace = Trace()
+    made = [Accept("c", 7, **on(1, 1)), ProtocolCreated(4, **on(2))]
+    assert trace.tell(made) == []
+    failed = TlsFailed("SSLError", "no TLS", 4, **on(3, 1))
+    ((req, told),) = trace.tell([failed])
+    assert req is None
+    assert sorted(told, key=lambda each: each.t) == [*made, failed]
+    gone = trace.connections[1]
+    assert (gone.state, gone.closed) == (ConnectionState.CLOSED, 3)
+    assert gone.reason == "no TLS"
+    assert trace.leftover() == []
 
 
 def test_a_connection_that_asks_nothing_is_told_when_it_is_gone() -> None:

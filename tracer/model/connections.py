@@ -19,6 +19,7 @@ from tracer.events import (
     ReadPaused,
     ReadResumed,
     ScopeBuilt,
+    TlsFailed,
     TransportClose,
     TransportWrite,
     WritePaused,
@@ -49,7 +50,7 @@ class Connection(msgspec.Struct, frozen=True):
         number: Its number in the trace.
         client: Address of the client.
         opened: `t` of its first event.
-        closed: `t` of `connection_lost`, or None.
+        closed: `t` of `connection_lost` or `tls.failed`, or None.
         requests: How many requests have come on it.
         bytes_in: Bytes read so far.
         bytes_out: Bytes given to the transport so far.
@@ -102,6 +103,9 @@ _RULES: dict[type[Record], Callable[[Connection, Any], Connection]] = {
     HeadTimeout: lambda was, _: replace(was, reason="the head took too long"),
     TransportClose: lambda was, e: replace(
         was, state=ConnectionState.CLOSING, reason=was.reason or e.reason
+    ),
+    TlsFailed: lambda was, e: replace(
+        was, state=ConnectionState.CLOSED, closed=e.t, reason=e.reason
     ),
     ConnectionLost: lambda was, e: replace(
         was,

@@ -23,6 +23,7 @@ from tracer.events import (
     TaskResumed,
     TaskStarted,
     TaskSuspended,
+    TlsFailed,
 )
 from tracer.events.client import ClientEvent
 from tracer.events.log import Record
@@ -227,7 +228,7 @@ class Placing:
         if conn in self.lost:
             return self.lost[conn], (record,)
         mine = [record]
-        if isinstance(record, ConnectionMade):
+        if isinstance(record, ConnectionMade | TlsFailed):
             created = self.unmade.pop(record.obj, None)
             mine = [created, record] if created is not None else mine
         current = self.current.get(conn)
@@ -237,7 +238,7 @@ class Placing:
         if isinstance(record, H11Error):
             self.current[conn] = -conn
             return -conn, mine
-        if isinstance(record, ConnectionLost):
+        if isinstance(record, ConnectionLost | TlsFailed):
             return self._end(conn, record, None, mine)
         self.pending[conn] = mine
         return WAITS
@@ -246,7 +247,7 @@ class Placing:
         self, conn: int, record: Record, req: int | None, mine: list[Record]
     ) -> Placed:
         """The last record of a connection takes along what still waits."""
-        if isinstance(record, ConnectionLost):
+        if isinstance(record, ConnectionLost | TlsFailed):
             self.current.pop(conn, None)
             mine = [*self.pending.pop(conn, ()), *mine]
             self.lost[conn] = req

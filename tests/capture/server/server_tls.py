@@ -32,19 +32,28 @@ class TLSClient(Client):
         port: The server's.
         authority: Whom it trusts.
         shown: Its own certificate; None: it has none.
+        plain: A connected socket, if it isn't TCP.
+        newest: The newest version that it speaks.
     """
+
+    sock: ssl.SSLSocket
 
     def __init__(
         self,
         port: int,
         authority: trustme.CA,
         shown: trustme.LeafCert | None = None,
+        *,
+        plain: socket.socket | None = None,
+        newest: ssl.TLSVersion = ssl.TLSVersion.MAXIMUM_SUPPORTED,
     ) -> None:
         context = ssl.create_default_context()
+        context.maximum_version = newest
         authority.configure_trust(context)
         if shown is not None:
             shown.configure_cert(context)
-        plain = socket.create_connection(("127.0.0.1", port), PATIENCE)
+        if plain is None:
+            plain = socket.create_connection(("127.0.0.1", port), PATIENCE)
         try:
             self.sock = context.wrap_socket(plain, server_hostname="127.0.0.1")
         except BaseException:
