@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tracer.events import Header, Tick
+from tracer.events import EofReceived, Header, Tick
 from tracer.events.log import Record, TraceError, encode
 from tracer.host.queue import AT_ONCE, LIMIT
 from tracer.host.replay import CUT_OFF, FileFeed
@@ -119,3 +119,22 @@ def test_it_is_given_in_portions_and_stops_when_told(tmp_path: Path) -> None:
         feed.stop()
         rest = drained(feed)
     assert len(rest) < count
+
+
+def test_one_request_of_a_recording(tmp_path: Path) -> None:
+    def of(req: int) -> list[Record]:
+        return [
+            EofReceived(t=t, thread="loop", conn=req, req=req) for t in range(3)
+        ]
+
+    path = recording(tmp_path, encode([HEADER, *of(1), *of(2), *of(3)]))
+
+    with FileFeed(path, 2) as feed:
+        assert drained(feed) == of(2)
+        assert feed.header == HEADER
+        assert feed.problem is None
+    with pytest.raises(
+        TraceError,
+        match=r"^there is no request 7 in out\.jsonl: it has 1 to 3$",
+    ):
+        FileFeed(path, 7)

@@ -231,14 +231,11 @@ def open_trace(path: Path) -> BinaryIO:
     return path.open("rb")
 
 
-def read_chunks(file: BinaryIO, decoder: Decoder) -> Iterator[list[Record]]:
-    """Read a recording piece by piece, for callers that show progress.
-
-    The last piece may end in a cut-off line, which is left out: ask
-    `decoder.finish` for that.
+def read_pieces(file: BinaryIO) -> Iterator[bytes]:
+    """Read a recording's bytes piece by piece, as they come.
 
     Raises:
-        TraceError: As `Decoder.feed`; also for a damaged gzip file.
+        TraceError: The gzip file is damaged.
         OSError: The file can't be read.
     """
     while True:
@@ -252,4 +249,18 @@ def read_chunks(file: BinaryIO, decoder: Decoder) -> Iterator[list[Record]]:
             raise TraceError(f"the gzip file is damaged: {error}") from error
         if not data:
             return
+        yield data
+
+
+def read_chunks(file: BinaryIO, decoder: Decoder) -> Iterator[list[Record]]:
+    """Read a recording piece by piece, for callers that show progress.
+
+    The last piece may end in a cut-off line, which is left out: ask
+    `decoder.finish` for that.
+
+    Raises:
+        TraceError: As `Decoder.feed`; also for a damaged gzip file.
+        OSError: The file can't be read.
+    """
+    for data in read_pieces(file):
         yield decoder.feed(data)

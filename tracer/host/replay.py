@@ -5,11 +5,13 @@ Views can't tell it from a running server, but for `progress`.
 
 import os
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Self
 
 from tracer.events import Header
 from tracer.events.commands import Command
+from tracer.events.index import Index, index, records_of
 from tracer.events.log import (
     Decoder,
     Record,
@@ -37,15 +39,20 @@ class FileFeed:
 
     live = False
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, request: int | None = None) -> None:
         """Open the file and begin to read it.
+
+        Args:
+            path: The recording.
+            request: Only what concerns this one, see `events.index`.
 
         Raises:
             OSError: It can't be opened.
-            TraceError: It is a folder.
+            TraceError: It is a folder, or there is no such request in it.
         """
         if path.is_dir():
             raise TraceError(f"{path} is a folder, and no recording")
+        self._only = None if request is None else _wanted(path, request)
         self.title = path.name
         self.header: Header | None = None
         self.failed = False
@@ -125,16 +132,25 @@ class FileFeed:
         self.stop()
         self._reader.join()
 
+    def _chunks(self, file: BinaryIO) -> Iterator[list[Record]]:
+        if self._only is None:
+            return read_chunks(file, self._decoder)
+        return records_of(file, *self._only, self._decoder)
+
+    def _rest(self) -> tuple[list[Record], bool]:
+        rest, cut = self._decoder.finish()
+        return (rest, cut) if self._only is None else ([], False)
+
     def _read(self) -> None:
         try:
             with self._file as file:
-                for records in read_chunks(file, self._decoder):
+                for records in self._chunks(file):
                     self.header = self._decoder.header
                     self._at = _position(file)
                     self._records.put(records)
                     if self._stopping:
                         return
-                rest, cut = self._decoder.finish()
+                rest, cut = self._rest()
                 self.header = self._decoder.header
                 self._records.put(rest)
                 self._problem = CUT_OFF if cut else None
@@ -148,6 +164,17 @@ class FileFeed:
             self.failed = True
         finally:
             self._records.close()
+
+
+def _wanted(path: Path, request: int) -> tuple[Index, int]:
+    found = index(path)
+    if request not in found.requests:
+        known = sorted(found.requests)
+        numbers = f"{known[0]} to {known[-1]}" if known else "none"
+        raise TraceError(
+            f"there is no request {request} in {path.name}: it has {numbers}"
+        )
+    return found, request
 
 
 def _position(file: BinaryIO) -> int:
