@@ -1,10 +1,10 @@
 """asgi-trace: the life of an HTTP request through server and framework.
 
-`instrument` is the public door for those who have a server of their own,
-`read` for those who ask questions about a recording. The folders are read in
-the order in which a request's story is told: `capture` makes events of bytes
-and calls, `events` is their vocabulary, `model` folds them into state,
-`views` draws it.
+`instrument` and `trace` are the public doors for those who have a server of
+their own, `read` for those who ask questions about a recording. The folders
+are read in the order in which a request's story is told: `capture` makes
+events of bytes and calls, `events` is their vocabulary, `model` folds them
+into state, `views` draws it.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from tracer.events import Event
 if TYPE_CHECKING:
     from tracer.recording import Recording
 
-__all__ = ["instrument", "read"]
+__all__ = ["instrument", "read", "trace"]
 
 App = TypeVar("App")
 
@@ -57,6 +57,45 @@ def instrument(app: App, emit: Callable[[Event], object]) -> App:
     from tracer.capture.frameworks import instrument as watch  # noqa: PLC0415
 
     return cast("App", watch(app, emit))
+
+
+def trace(app: App, *, record: str | PathLike[str]) -> App:
+    """Record an ASGI app under any server: hypercorn, daphne, granian, ...
+
+        app = FastAPI()
+        app = tracer.trace(app, record="out.jsonl")
+
+    The recording holds what can be seen from the app's side: each scope that
+    the server calls it with, what passes through `receive` and `send`, and
+    everything that `instrument` shows. Sockets, bytes and the event loop are
+    the server's, and not seen. Responses, exceptions and their order stay as
+    they are, and secrets are hidden, as always.
+
+    A file is made when the app is first called, so none in a process that
+    only watches over others. Where several processes serve, the first one
+    writes to `record` and each further one beside it: `out.2.jsonl`. What
+    was there before is overwritten; only you can read what is written. It is
+    complete when the lifespan has ended or the process exits; one that is
+    killed loses the last hundredth of a second.
+
+    Args:
+        app: Any ASGI app (three arguments, not the old two-step style). Call
+            it after the app's modules are imported, and serve what it gives.
+        record: The file; compressed if it ends in `.gz`.
+
+    Returns:
+        The app to serve. For Starlette and FastAPI apps the same object;
+        for any other ASGI callable one that wraps it.
+
+    Raises:
+        OSError: The file's folder isn't there. Whatever goes wrong later is
+            said in the log `asgi_trace`, and the app goes on untraced.
+
+    Source: ASGI, "Applications"
+    """
+    from tracer.capture.guest import trace as record_app  # noqa: PLC0415
+
+    return cast("App", record_app(app, record))
 
 
 def read(path: str | PathLike[str]) -> "Recording":

@@ -8,9 +8,10 @@ must not be called on the traced loop.
 import functools
 import inspect
 import os
+import sys
 import sysconfig
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import CodeType, FunctionType, MethodType
 from typing import Any, Literal, cast
@@ -205,6 +206,16 @@ def snapshot(files: Iterable[str]) -> None:
     """
     for file in files:
         _lines(file)
+
+
+def own_files(root: Path) -> Iterator[str]:
+    """Name the files in a folder that modules were loaded from so far."""
+    for module in tuple(sys.modules.values()):
+        file = vars(module).get("__file__")
+        if not isinstance(file, str) or not file.startswith(f"{root}{os.sep}"):
+            continue
+        if "site-packages" not in Path(file).parts and file.endswith(".py"):
+            yield file
 
 
 def _lines(file: str) -> list[str] | None:

@@ -29,6 +29,7 @@ from tracer.events import (
     RunAsgiEnd,
     RunAsgiStart,
     ScopeBuilt,
+    SendCall,
     TaskDone,
     TaskResumed,
     TaskStarted,
@@ -280,6 +281,14 @@ def _out_of_app(request: Request, record: AppExit) -> Request:
     )
 
 
+def _asked(request: Request, record: SendCall) -> Request:
+    if request.times.app is not None or record.status is None:
+        return request  # `response.start` will tell
+    # What a server that isn't ours makes of it, nobody sees.
+    known = request.status is not None
+    return request if known else replace(request, status=record.status)
+
+
 def _left(request: Request, _: ClientDisconnected) -> Request:
     over = request.times.ended is not None
     return request if over else replace(request, outcome=Outcome.LEFT)
@@ -332,6 +341,7 @@ _RULES: dict[type[Record], Callable[[Request, Any], Request]] = {
         was, waiting="" if e.ready else "await receive"
     ),
     ReceiveReturn: lambda was, _: replace(was, waiting=""),
+    SendCall: _asked,
     ThreadQueued: lambda was, _: replace(was, waiting="awaits thread"),
     ThreadStart: lambda was, _: replace(was, waiting="in thread"),
     ThreadEnd: lambda was, _: replace(was, waiting=""),

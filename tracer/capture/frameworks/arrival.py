@@ -35,7 +35,9 @@ def note_scope(note: Note, scope: Scope) -> None:
 
 def _told(note: Note, scope: Scope) -> tuple[object, ...]:
     # First what may hold secrets: they are known again elsewhere.
-    headers = redact.headers([(name, value) for name, value in scope["headers"]])
+    headers = redact.headers(
+        [(name, value) for name, value in scope["headers"]]
+    )
     query = redact.query(scope.get("query_string") or b"")
     path, raw_path = _text(scope, "path"), scope.get("raw_path")
     state = scope.get("state")

@@ -11,12 +11,13 @@ import logging
 import sys
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from starlette.applications import Starlette
 
 from tracer.capture import sources
 from tracer.capture.frameworks import stack, starlette
+from tracer.capture.frameworks.arrival import note_scope
 from tracer.capture.frameworks.look import (
     Memo,
     attributes,
@@ -68,8 +69,23 @@ def is_new(note: Note | None, scope: Scope) -> bool:
     return "app" not in scope
 
 
-def server_for(probe: Probe) -> Callable[..., Any]:
-    """Make what calls an app from outside, beginning a trace if need be."""
+class Host(Protocol):
+    """Who is to know when a server that isn't ours calls the app."""
+
+    def begins(self) -> None:
+        """A request begins, or the lifespan."""
+
+    def ends(self) -> None:
+        """The lifespan is over."""
+
+
+def server_for(probe: Probe, host: Host | None = None) -> Callable[..., Any]:
+    """Make what calls an app from outside, beginning a trace if need be.
+
+    Args:
+        probe: Gets the events.
+        host: Is told of each such call; and of requests the scope is told.
+    """
 
     async def serve(
         call: App, scope: Scope, receive: Receive, send: Send
@@ -78,8 +94,12 @@ def server_for(probe: Probe) -> Callable[..., Any]:
         if not is_new(before, scope):
             return await call(scope, receive, send)
         kind = scope["type"]
+        if host is not None:
+            host.begins()
         req = None if kind == "lifespan" else probe.next_req()
         note = Note(probe, req=req)
+        if host is not None:
+            note_scope(note, scope)
         begin(note, scope)
         if kind == "http":
             receive, send = _receive(note, receive), _send(note, send)
@@ -89,6 +109,8 @@ def server_for(probe: Probe) -> Callable[..., Any]:
         finally:
             end(note)
             CURRENT.set(before)
+            if host is not None and kind == "lifespan":
+                host.ends()
 
     return serve
 
@@ -249,7 +271,7 @@ def instrument(app: Any, emit: Emit) -> Any:
         return _served.put(served, served)
 
 
-def watch(app: Any, probe: Probe) -> Any:
+def watch(app: Any, probe: Probe, host: Host | None = None) -> Any:
     """Make an app visible to a probe, and say what stood before we came.
 
     Our own server calls it with its own probe, once, before it serves. The
@@ -258,6 +280,7 @@ def watch(app: Any, probe: Probe) -> Any:
     Args:
         app: Any ASGI app.
         probe: Gets its events.
+        host: See `server_for`; None for our own server.
 
     Returns:
         The app to serve: the same object for Starlette and its heirs,
@@ -265,7 +288,7 @@ def watch(app: Any, probe: Probe) -> Any:
     """
     starlette.install()
     Note(probe)(AppSnapshot, None, *starlette.snapshot(app))
-    serve = server_for(probe)
+    serve = server_for(probe, host)
     if is_a(app, Starlette):
         starlette.watch_class(type(app))
         WATCHED.put(app, serve)
