@@ -22,8 +22,11 @@ def command(
     Args:
         module: `tracer.` and so on.
         arguments: What it finds in `sys.argv`.
-        python: The interpreter; None: this one.
+        python: The interpreter; None: the one that runs this.
     """
+    main = sys.modules.get("__main__")
+    if python is None and getattr(main, "__file__", None) == __file__:
+        python = sys.executable  # we are in another one ourselves
     # -P: else a `tracer.py` or `h11.py` in the user's folder would be
     # imported instead of ours.
     if python is None:
