@@ -231,7 +231,8 @@ def test_nobody_looks_between_rings_unless_a_variable_was_set_there(
             COUNT.set(2)
 
     def twice(app: Starlette) -> list[Any]:
-        Served(app)  # whose stack is met for the first time
+        Served(app)  # whose stack is met for the first time,
+        Served(app)  # and whose classes are for the last
         monkeypatch.setattr(Looks, "walks", 0)
         return [Served(app).contexts, Served(app).contexts]
 
