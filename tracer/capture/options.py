@@ -56,6 +56,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     timeout_head: float = 60
     timeout_graceful_shutdown: float | None = None
     headers: tuple[tuple[str, str], ...] = ()
+    join_head: bool = False
     date_header: bool = True
     server_header: bool = True
     access_log: bool = True

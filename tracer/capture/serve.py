@@ -79,6 +79,7 @@ def build(
         timeout_head=options.timeout_head,
         timeout_graceful_shutdown=options.timeout_graceful_shutdown,
         headers=options.headers,
+        join_head=options.join_head,
         date_header=options.date_header,
         server_header=options.server_header,
         access_log=options.access_log,

@@ -44,7 +44,7 @@ DEMO_PACE = {"tui": "7", "text": "1.5"}
 SERVER_OPTIONS = (
     "factory", "app_dir", "lifespan", "root_path", "host", "port", "backlog",
     "limit_concurrency", "limit_max_requests", "timeout_keep_alive",
-    "timeout_head",
+    "timeout_head", "join_head",
     "timeout_graceful_shutdown", "date_header", "server_header",
     "access_log", "h11_max_incomplete_event_size", "slow_callback", "lens",
     "lines",

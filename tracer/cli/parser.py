@@ -456,6 +456,12 @@ def _server_options(group: Any) -> None:  # noqa: ANN401
         choices=LEVELS,
         help="how much the server's own loggers say (default: info)",
     )
+    add(
+        "--join-head",
+        action="store_true",
+        help="hold a response's head back until its body begins, and write"
+        " both at once; faster, but a slow body keeps the head waiting",
+    )
     for name, what in _SWITCHES:
         both_ways = argparse.BooleanOptionalAction
         add(name, action=both_ways, default=True, help=what)

@@ -180,12 +180,13 @@ class TransportWrite(
     """Bytes were given to the transport, which tries to send them at once.
 
     0 bytes are common: the end of a message often has none of its own.
+    `head+body` is one write for both, see `head.held`.
 
     Source: asyncio, `WriteTransport.write`
     """
 
     n: int
-    of: Literal["head", "body", "end", "handshake", "frame"]
+    of: Literal["head", "body", "head+body", "end", "handshake", "frame"]
 
 
 class TransportClose(

@@ -310,6 +310,20 @@ class ResponseStart(CycleEvent, tag="response.start", frozen=True, gc=False):
     """Name, value, and who added it: tick, config, app, mirrored or h11."""
 
 
+class HeadHeld(CycleEvent, tag="head.held", frozen=True, gc=False):
+    """The head is made and held back, to go out with the first of the body.
+
+    So `--join-head` has it: one write in place of two. An app that waits long
+    before its first piece of body keeps its head waiting too. One that fails
+    meanwhile has started its response all the same: the head goes out alone.
+
+    Source: ASGI HTTP, "Response Start - send event"
+    """
+
+    n: int
+    """Bytes that wait."""
+
+
 class ResponseComplete(
     CycleEvent, tag="response.complete", frozen=True, gc=False
 ):

@@ -153,6 +153,7 @@ STOPS: dict[str, tuple[Part | None, Leg | None]] = {
     "continue.dropped": (C, BACK),
     "access.log": (C, BACK),
     "response.start": (C, BACK),
+    "head.held": (C, BACK),
     "response.complete": (C, BACK),
     "app.exception": (C, BACK),
     "client.disconnected": (D, OUT),

@@ -270,7 +270,7 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, int]:
         run.client().get()
         run.stop()  # while that client is still there
     records += run.events
-    with running(App(), limit_concurrency=1) as run:
+    with running(App(), limit_concurrency=1, join_head=True) as run:
         small(run)
     records += run.events
     authority, served = certificate(tmp_path_factory.mktemp("tls"))

@@ -64,7 +64,7 @@ def test_half_a_head_is_answered_with_408_and_closed() -> None:
         assert head.split(b"\r\n") == [
             b"HTTP/1.1 408 Request Timeout",
             b"content-type: text/plain; charset=utf-8",
-            b"connection: close",
+            b"Connection: close",
         ]
         assert body == b"The request's head did not arrive in time."
         assert scheduled(opened) == 0

@@ -6,7 +6,6 @@ The app knows this object by two of its methods only: `receive` and `send`.
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import assert_never
 
 import h11
 
@@ -14,7 +13,8 @@ from tracer.capture import redact
 from tracer.capture.probe import CURRENT, Note
 from tracer.capture.server.access import log_access
 from tracer.capture.server.asgi import ASGIApp, Message, Scope
-from tracer.capture.server.blame import message_of, place_of
+from tracer.capture.server.blame import message_of
+from tracer.capture.server.ending import log_end
 from tracer.capture.server.flow import FlowControl
 from tracer.capture.server.head import (
     CLOSE_HEADER,
@@ -29,12 +29,12 @@ from tracer.capture.server.refuse import SERVER_ERROR, service_unavailable
 from tracer.capture.server.writer import END, Writer
 from tracer.capture.sources import Places
 from tracer.events import (
-    AppException,
     Bytes,
     ConnDecision,
     ContinueDropped,
     ContinueSent,
     CycleReleased,
+    HeadHeld,
     ReceiveCall,
     ReceiveReturn,
     ResponseComplete,
@@ -51,7 +51,6 @@ from tracer.events.states import (
     RESPONSE_EXPECTS,
     RESPONSE_NEXT,
     WAITING,
-    Branch,
     Outcome,
     ResponseState,
 )
@@ -66,6 +65,8 @@ class RequestResponseCycle:
         more_body: Whether more of it may come.
         disconnected: Whether the client left before its response was done.
         keep_alive: False once the server means to close after it.
+        held: The response's head, while it waits for the first of the body;
+            see `Config.join_head`.
         message_event: Set when `receive` may have something to say.
 
     Source: uvicorn, `RequestResponseCycle`
@@ -82,6 +83,7 @@ class RequestResponseCycle:
         access_logger: logging.Logger | None,
         default_headers: list[Header],
         dated: bool,
+        join_head: bool,
         on_response: Callable[[], None],
         writer: Writer,
     ) -> None:
@@ -93,6 +95,7 @@ class RequestResponseCycle:
         self.access_logger = access_logger
         self.default_headers = default_headers
         self.dated = dated
+        self.join_head = join_head
         self.on_response = on_response
         self.note = writer.note
         self.writer = writer
@@ -106,6 +109,7 @@ class RequestResponseCycle:
         self.more_body = True
         # The response
         self.response = WAITING
+        self.held = b""
         self.preview: redact.Body | None = None
         self.sent = 0
 
@@ -142,10 +146,12 @@ class RequestResponseCycle:
     async def _end(self, outcome: Outcome, result: object) -> None:
         branch, remedy = ENDINGS[outcome, self.response, self.disconnected]
         try:
-            self._log_end(branch, result)
+            failed = AT.run_asgi, self.response is not WAITING, self.disconnected
+            log_end(self.logger, branch, result, self.note, failed)
             if remedy == "500":
                 await self.send_500_response()
             elif remedy == "close":
+                self._let_go()
                 self.writer.close(AT.run_asgi, branch)
         finally:
             if (note := self.note) is not None:
@@ -154,35 +160,12 @@ class RequestResponseCycle:
             # The protocol holds this cycle, and so held the cycle it.
             self.on_response = _nothing
 
-    def _log_end(self, branch: Branch, result: object) -> None:
-        match branch:
-            case "raised":
-                assert isinstance(result, BaseException)
-                if (note := self.note) is not None:
-                    note(
-                        AppException,
-                        AT.run_asgi,
-                        type(result).__qualname__,
-                        message_of(result),
-                        place_of(result),
-                        self.response is not WAITING,
-                        self.disconnected,
-                    )
-                said = "Exception in ASGI application\n"
-                self.logger.error(said, exc_info=result)
-            case "returned a value":
-                said = "ASGI callable should return None, but returned '%s'."
-                self.logger.error(said, result)
-            case "no response":
-                said = "ASGI callable returned without starting response."
-                self.logger.error(said)
-            case "incomplete":
-                said = "ASGI callable returned without completing response."
-                self.logger.error(said)
-            case "complete" | "disconnected":
-                pass
-            case _:
-                assert_never(branch)
+    def _let_go(self) -> None:
+        """Write a head that waited for a body, of which nothing will come."""
+        held, self.held = self.held, b""
+        if held and not self.disconnected:
+            self.writer.put(held, "head", AT.run_asgi)
+            self._note_bytes(held, AT.run_asgi)
 
     async def send_500_response(self) -> None:
         """Answer for an app that has not."""
@@ -266,9 +249,7 @@ class RequestResponseCycle:
             status_code=100, headers=[], reason=b"Continue"
         )
         output = self.writer.write(event, "head", AT.receive)
-        if note is not None:
-            text = redact.head(output)
-            note.four(Bytes, AT.receive, "out", "head", text, len(output))
+        self._note_bytes(output, AT.receive)
 
     async def send(self, message: Message) -> None:
         """Take one message of the app's response and write it.
@@ -347,16 +328,24 @@ class RequestResponseCycle:
         if (logger := self.access_logger) is not None:
             log_access(logger, self.scope, status, note, AT.send)
         event = response_event(status, headers)
-        output = self.writer.write(event, "head", AT.send)
+        if self.join_head:
+            output = self.held = self.writer.frame(event, AT.send)
+            if note is not None:
+                note.one(HeadHeld, AT.send, len(output))
+        else:
+            output = self.writer.write(event, "head", AT.send)
+            self._note_bytes(output, AT.send)
         if note is not None:
             self._note_head(note, event, mirrored, output)
+
+    def _note_bytes(self, head: bytes, where: int | None) -> None:
+        if (note := self.note) is not None:
+            text = redact.head(head)
+            note.four(Bytes, where, "out", "head", text, len(head))
 
     def _note_head(
         self, note: Note, event: h11.Response, mirrored: bool, output: bytes
     ) -> None:
-        note.four(
-            Bytes, AT.send, "out", "head", redact.head(output), len(output)
-        )
         defaults = len(self.default_headers)
         written = (output, defaults, self.dated, mirrored)
         headers, kind = CREDITED.get(written) or credited(
@@ -368,7 +357,12 @@ class RequestResponseCycle:
     def _send_body(self, message: Message, after: ResponseState) -> None:
         body = message.get("body", b"")
         data = b"" if self.scope["method"] == "HEAD" else body
-        self.writer.write(h11.Data(data=data), "body", AT.send)
+        if held := self.held:
+            self.writer.write(h11.Data(data=data), "body", AT.send, after=held)
+            self.held = b""  # only now: h11 may have refused the body
+            self._note_bytes(held, AT.send)
+        else:
+            self.writer.write(h11.Data(data=data), "body", AT.send)
         if (note := self.note) is not None and data and self.preview:
             self.sent += len(data)
             text = self.preview.feed(bytes(data))

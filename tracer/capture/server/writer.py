@@ -8,6 +8,8 @@ import h11
 from tracer.capture.probe import Note
 from tracer.events import H11Send, TransportClose, TransportWrite
 
+Part = Literal["head", "body", "head+body", "end"]
+
 END = h11.EndOfMessage()
 HANGUP = h11.ConnectionClosed()
 
@@ -33,10 +35,30 @@ class Writer:
     def write(
         self,
         event: h11.Event,
-        of: Literal["head", "body", "end"],
+        of: Part,
         where: int | None,
+        after: bytes = b"",
     ) -> bytes:
         """Let h11 frame one event, and give its bytes to the transport.
+
+        Args:
+            event: The event.
+            of: Which part of the message it is.
+            where: The place that speaks.
+            after: A head that was held back, to go out in the same write.
+
+        Raises:
+            h11.LocalProtocolError: HTTP doesn't allow the event here.
+        """
+        output = self.frame(event, where)
+        if after:
+            of = "head+body" if output else "head"
+            output = after + output
+        self.put(output, of, where)
+        return output
+
+    def frame(self, event: h11.Event, where: int | None) -> bytes:
+        """Let h11 frame one event, and keep its bytes for now.
 
         Raises:
             h11.LocalProtocolError: HTTP doesn't allow the event here.
@@ -48,10 +70,14 @@ class Writer:
             name, n = type(event).__name__, len(output)
             theirs, ours = conn.their_state.__name__, conn.our_state.__name__
             note.four(H11Send, where, name, theirs, ours, n)
-            # Before the call: the client may have its bytes before it ends.
-            note.two(TransportWrite, where, n, of)
-        self.transport.write(output)
         return output
+
+    def put(self, output: bytes, of: Part, where: int | None) -> None:
+        """Give bytes to the transport."""
+        if (note := self.note) is not None:
+            # Before the call: the client may have its bytes before it ends.
+            note.two(TransportWrite, where, len(output), of)
+        self.transport.write(output)
 
     def hang_up(self, where: int | None, reason: str) -> None:
         """Tell h11 that nothing more will be sent, and close."""
