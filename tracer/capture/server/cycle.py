@@ -146,7 +146,11 @@ class RequestResponseCycle:
     async def _end(self, outcome: Outcome, result: object) -> None:
         branch, remedy = ENDINGS[outcome, self.response, self.disconnected]
         try:
-            failed = AT.run_asgi, self.response is not WAITING, self.disconnected
+            failed = (
+                AT.run_asgi,
+                self.response is not WAITING,
+                self.disconnected,
+            )
             log_end(self.logger, branch, result, self.note, failed)
             if remedy == "500":
                 await self.send_500_response()

@@ -239,7 +239,6 @@ class H11Protocol(asyncio.Protocol):
             default_headers=self.server_state.default_headers,
             dated=self.config.date_header,
             join_head=self.config.join_head,
-            join_head=self.config.join_head,
             on_response=self.on_response_complete,
             writer=self._writer(note),
         )
