@@ -54,9 +54,6 @@ class Config:
         join_head: Whether a response's head is held back until the first
             message of its body, and written with it; uvicorn writes it at
             once.
-        join_head: Whether a response's head is held back until the first
-            message of its body, and written with it; uvicorn writes it at
-            once.
         date_header: Whether responses carry `Date`.
         server_header: Whether responses carry `Server`.
         access_log: Whether each response is logged, where someone listens.
@@ -104,7 +101,6 @@ class Config:
     timeout_notify: float = 30
     callback_notify: Callable[[], Awaitable[None]] | None = None
     headers: Sequence[tuple[str, str]] = ()
-    join_head: bool = False
     join_head: bool = False
     date_header: bool = True
     server_header: bool = True
@@ -181,7 +177,6 @@ class Config:
             "timeout_head": self.timeout_head,
             "timeout_graceful_shutdown": self.timeout_graceful_shutdown,
             "timeout_notify": self.timeout_notify,
-            "join_head": self.join_head,
             "join_head": self.join_head,
             "date_header": self.date_header,
             "server_header": self.server_header,
