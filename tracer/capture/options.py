@@ -63,6 +63,11 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     log_level: int | None = None
     """Of the server's own loggers; None: as ever."""
     h11_max_incomplete_event_size: int | None = None
+    ws: Literal["auto", "none", "wsproto"] = "auto"
+    ws_max_size: int = 16 * 1024 * 1024
+    ws_ping_interval: float | None = 20.0
+    ws_ping_timeout: float | None = 20.0
+    ws_per_message_deflate: bool = True
 
     def line(self) -> bytes:
         """The line that `python -m tracer.capture.child` reads first."""

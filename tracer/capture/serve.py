@@ -21,7 +21,7 @@ from tracer.capture.options import Options
 from tracer.capture.output import ACCESS, SERVER
 from tracer.capture.ports import explain
 from tracer.capture.probe import Note, Probe
-from tracer.capture.server import Config, Server
+from tracer.capture.server import Config, Server, WSProtocol
 from tracer.capture.sources import set_root, snapshot
 
 DONE = 0
@@ -84,6 +84,11 @@ def build(
         server_header=options.server_header,
         access_log=options.access_log,
         h11_max_incomplete_event_size=options.h11_max_incomplete_event_size,
+        ws_protocol_class=None if options.ws == "none" else WSProtocol,
+        ws_max_size=options.ws_max_size,
+        ws_ping_interval=options.ws_ping_interval,
+        ws_ping_timeout=options.ws_ping_timeout,
+        ws_per_message_deflate=options.ws_per_message_deflate,
         note=None if probe is None else Note(probe),
         gate=gate,
     )

@@ -22,6 +22,7 @@ from tracer.cli.facts import facts
 from tracer.cli.findings import findings
 from tracer.cli.parser import LEVELS
 from tracer.cli.say import DONE, OURS, USAGE, fail, say
+from tracer.cli.websockets import WS_OPTIONS
 from tracer.client import demo_app_dir
 from tracer.events.breaks import parse_break
 from tracer.events.commands import Break
@@ -48,7 +49,7 @@ SERVER_OPTIONS = (
     "timeout_graceful_shutdown", "date_header", "server_header",
     "access_log", "h11_max_incomplete_event_size", "slow_callback", "lens",
     "lines",
-    "loop", "log_level",
+    "loop", "log_level", *WS_OPTIONS,
 )  # fmt: skip
 """They go to the child under the names that the command line gives them."""
 

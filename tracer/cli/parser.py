@@ -20,6 +20,7 @@ from tracer.cli.manual import (
     SERVE,
 )
 from tracer.cli.say import USAGE, fail
+from tracer.cli.websockets import add_websocket_options
 from tracer.model.findings import RULES, Severity
 
 DEPTHS = ("story", "stages", "events")
@@ -30,7 +31,8 @@ REFUSED = {
     " runs at its own speed",
     "--http": "the parser is h11, whose every step can be shown",
     "--http2": "the parser is h11, which speaks HTTP/1.1",
-    "--ws": "WebSockets are not served yet",
+    "--ws-max-queue": "one message waits at a time: reading stops until the"
+    " app has taken it",
     "--interface": "only ASGI 3 apps are served; a2wsgi and asgiref make one"
     " of others",
     "--reset-contextvars": "what a request's task inherits is part of the"
@@ -229,6 +231,9 @@ def _serve(commands: Any) -> None:  # noqa: ANN401
     _app_options(parser.add_argument_group("the app"))
     _reload_options(parser.add_argument_group("starting again"))
     _server_options(parser.add_argument_group("the server"))
+    add_websocket_options(
+        parser.add_argument_group("WebSockets"), seconds, number(1)
+    )
     _loop_options(parser.add_argument_group("the event loop"))
     for name in REFUSED:
         parser.add_argument(
