@@ -125,7 +125,7 @@ def test_header_and_sources_are_never_lost() -> None:
 def test_a_row_that_makes_no_event_costs_only_itself() -> None:
     viewer = Viewer()
     made = recorder(viewer.outlet)
-    wrong = code_of(Tick, 1), 2, None, None, None, ("loop", None, None), 7
+    wrong = code_of(Tick, 1), 2, None, None, None, "loop", None, None, 7
 
     made.feed(frame(tick(1), *wrong, tick(3)))
     made.stop()

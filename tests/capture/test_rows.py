@@ -30,7 +30,7 @@ from tracer.events import (
 )
 from tracer.events.log import encode
 
-LOOP = ("loop", None, None)
+LOOP = "loop", None, None
 ENVELOPE = set(Event.__struct_fields__)
 
 VALUES = st.one_of(
@@ -69,7 +69,9 @@ def rows(draw: st.DrawFn) -> tuple[Any, ...]:
         draw(NUMBERS),
         draw(NUMBERS),
         draw(NUMBERS),
-        (thread, draw(NUMBERS), draw(NUMBERS)),
+        thread,
+        draw(NUMBERS),
+        draw(NUMBERS),
         *payload,
     )
 
@@ -110,7 +112,7 @@ def test_a_line_is_what_its_event_would_be_written_as(
 
 
 def test_a_row_is_an_event_at_once_for_who_wants_it() -> None:
-    row = (code_of(DataReceived, 1), 81, 12, 3, 7, ("loop", 1, 2), 80)
+    row = (code_of(DataReceived, 1), 81, 12, 3, 7, "loop", 1, 2, 80)
 
     assert event_of(row, 80) == DataReceived(
         80, t=1, turn=12, thread="loop", conn=1, req=2, task=3, where=7
@@ -129,8 +131,8 @@ def test_no_kind_has_more_fields_than_a_code_can_count() -> None:
 
 
 def test_defaults_are_left_out_whether_they_were_said_or_not() -> None:
-    short = (code_of(TaskDone, 2), 1, 0, 3, None, LOOP, 3, "returned")
-    whole = (code_of(TaskDone, 3), 2, 0, 3, None, LOOP, 3, "returned", None)
+    short = (code_of(TaskDone, 2), 1, 0, 3, None, *LOOP, 3, "returned")
+    whole = (code_of(TaskDone, 3), 2, 0, 3, None, *LOOP, 3, "returned", None)
 
     one, two = shipped([*short, *whole], 0)
 
@@ -139,7 +141,7 @@ def test_defaults_are_left_out_whether_they_were_said_or_not() -> None:
 
 
 def test_whole_events_stand_among_rows() -> None:
-    row = (code_of(EofReceived, 0), 6, 1, None, None, ("loop", 1, None))
+    row = (code_of(EofReceived, 0), 6, 1, None, None, "loop", 1, None)
     event = AppLog("INFO", "app", "hello", t=5, thread="worker-1")
 
     assert shipped([event, *row, event], 1) == [
@@ -154,8 +156,8 @@ def test_time_never_falls_within_a_thread_when_a_signal_interrupts() -> None:
     other = AppLog("INFO", "app", "", t=3, thread="worker-1")
     # Stamped 6, then interrupted by a handler that is stamped 8.
     signal = Signal("SIGINT", False, t=8, thread="loop")
-    flat = [code, 5, 1, None, None, LOOP, signal, other]
-    flat += [code, 6, 1, None, None, LOOP]
+    flat = [code, 5, 1, None, None, *LOOP, signal, other]
+    flat += [code, 6, 1, None, None, *LOOP]
 
     assert [(each["thread"], each["t"]) for each in shipped(flat, 0)] == [
         ("loop", 5),
@@ -177,7 +179,7 @@ def test_what_msgpack_refuses_is_not_lost(
         if not as_row:
             return [AppOutput("stdout", text, t=2, thread="loop")]
         code = code_of(AppOutput, 2)
-        return [code, 2, None, None, None, LOOP, "stdout", text]
+        return [code, 2, None, None, None, *LOOP, "stdout", text]
 
     lines = shipped([*say("x"), *say(value), *say("z")], 0)
 

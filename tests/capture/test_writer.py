@@ -53,8 +53,8 @@ def test_rows_and_events_leave_as_they_were_said_and_in_order() -> None:
     made.stop()
 
     said = values(pipe.frames())
-    data = [code_of(DataReceived, 1), said[1], 3, 4, 5, ["loop", 1, 2], 80]
-    end = [code_of(EofReceived, 0), said[9], 3, 4, None, ["loop", 1, 2]]
+    data = [code_of(DataReceived, 1), said[1], 3, 4, 5, "loop", 1, 2, 80]
+    end = [code_of(EofReceived, 0), said[11], 3, 4, None, "loop", 1, 2]
     assert said == [*data, plain(tick(6)), *end]
 
 
@@ -145,8 +145,8 @@ def test_a_recorder_that_does_not_read_costs_events_and_no_time(
             lost.append(said[at]["n"])
             at += 1
         else:
-            arrived.append(said[at + 6])
-            at += 7
+            arrived.append(said[at + 8])
+            at += 9
     assert not lost  # nothing was said after it, so nobody told of it yet
     assert made._lost + len(arrived) == many
     assert arrived == [*range(len(arrived))]

@@ -1,35 +1,38 @@
 """Rows become lines: numbered, and in order within each thread.
 
 A line is the same as the one that `events.log` writes of the row's event. No
-event is made for it, but a struct whose envelope is given by position, in
-half the time: this is most of what the recorder does.
+event is made for it, but a struct that takes the row by position, in half the
+time: this is most of what the recorder does.
 """
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import msgspec
 
-from tracer.capture.rows import HEAD, read_code
+from tracer.capture.rows import HEAD, THREAD, read_code
 from tracer.events import Event
 
-_ENVELOPE = tuple(Event.__struct_fields__)
+_ENVELOPE = ("seq", "t", "turn", "task", "where", "thread", "conn", "req")
+"""In the order of a row; where its code stands, `seq` is put."""
+
 _json = msgspec.json.Decoder(dict[str, Any])
 
 AT_ONCE = 4096
 """Values looked at in one go: so few that they stay in the processor's cache
 until their lines are written."""
 
+_GIVEN = object()
+"""The default of what has none, in a struct that is made by position."""
+
 
 class _Form(NamedTuple):
     """How rows of one code become lines."""
 
     size: int
-    """Values of payload in the row."""
     make: Callable[..., object]
-    rest: tuple[object, ...]
-    """What the payload has beyond that, each with its default."""
+    """Takes the row."""
 
 
 class _Forms(dict[int, _Form]):
@@ -38,28 +41,12 @@ class _Forms(dict[int, _Form]):
     def __missing__(self, code: int) -> _Form:
         cls, size = read_code(code)
         fields = _payload(cls)
-        rest = tuple(field.default for field in fields[size:])
-        if size > len(fields) or msgspec.NODEFAULT in rest:
-            self[code] = _Form(size, functools.partial(_misfit, cls), ())
-        else:
-            self[code] = _Form(size, _line_of(cls), rest)
-        return self[code]
-
-
-def _misfit(cls: type[Event], *values: object) -> dict[str, object]:
-    """Say that a row was said wrongly: a fault of ours, and no reason to end.
-
-    The envelope is all that is known of it.
-    """
-    known = zip(_ENVELOPE, values[-len(_ENVELOPE) :], strict=True)
-    return {
-        "kind": "app.log",
-        "level": "ERROR",
-        "logger": "asgi_trace.recorder",
-        "text": f"an event of the kind {cls.kind} could not be written:"
-        " its row has too few or too many values",
-        **{name: value for name, value in known if value is not None},
-    }
+        required = sum(field.required for field in fields)
+        make = _line_of(cls)
+        if not required <= size <= len(fields):
+            make = functools.partial(_misfit, cls)
+        form = self[code] = _Form(HEAD + size, make)
+        return form
 
 
 def _payload(cls: type[Event]) -> list[msgspec.structs.FieldInfo]:
@@ -70,29 +57,37 @@ def _payload(cls: type[Event]) -> list[msgspec.structs.FieldInfo]:
     ]
 
 
-_made: dict[type[Event], Callable[..., object]] = {}
-
-
+@functools.cache
 def _line_of(cls: type[Event]) -> Callable[..., object]:
-    """Give a struct that is written as `cls` is, made by position only."""
-    if cls not in _made:
-        fields: list[Any] = [
-            (field.name, Any, field.default)
-            if field.default is not msgspec.NODEFAULT
-            else (field.name, Any)
-            for field in _payload(cls)
-        ]
-        # None stands for "always given" too: no line is without them.
-        fields += [(name, Any, None) for name in _ENVELOPE]
-        _made[cls] = msgspec.defstruct(
-            cls.__name__,
-            fields,
-            gc=False,
-            omit_defaults=True,
-            tag_field="kind",
-            tag=cls.kind,
-        )
-    return _made[cls]
+    """Give a struct that is written as `cls` is, and made of a row."""
+    fields: list[Any] = [(name, Any, None) for name in _ENVELOPE]
+    for field in _payload(cls):
+        default = _GIVEN if field.required else field.default
+        fields.append((field.name, Any, default))
+    return msgspec.defstruct(
+        cls.__name__,
+        fields,
+        gc=False,
+        omit_defaults=True,
+        tag_field="kind",
+        tag=cls.kind,
+    )
+
+
+def _misfit(cls: type[Event], *row: object) -> dict[str, object]:
+    """Say that a row was said wrongly: a fault of ours, and no reason to end.
+
+    The envelope is all that is known of it.
+    """
+    known = zip(_ENVELOPE, row, strict=False)
+    return {
+        "kind": "app.log",
+        "level": "ERROR",
+        "logger": "asgi_trace.recorder",
+        "text": f"an event of the kind {cls.kind} could not be written:"
+        " its row has too few or too many values",
+        **{name: value for name, value in known if value is not None},
+    }
 
 
 class Lines:
@@ -110,12 +105,12 @@ class Lines:
         self._newest = 0  # the greatest `t` so far
         self._last: dict[str, int] = {}  # the greatest of each thread
 
-    def number(self, rows: Sequence[Any], at: int) -> tuple[list[object], int]:
+    def number(self, rows: list[Any], at: int) -> tuple[list[object], int]:
         """Make lines of the rows that begin at `at`, for a while.
 
         Args:
             rows: A flat list, see `rows`.
-            at: Where to begin.
+            at: Where to begin; what stands there is used up.
 
         Returns:
             The lines, and where to go on.
@@ -132,23 +127,18 @@ class Lines:
                 seq, newest = self.seq, self._newest
                 at += 1
                 continue
-            begin = at + HEAD
-            _, t, turn, task, where, (thread, conn, req) = rows[at:begin]
-            size, make, rest = forms[code]
-            at = begin + size
-            t -= zero
+            size, make = forms[code]
+            t = rows[at + 1] - zero
+            thread = rows[at + THREAD]
             if t < newest:
                 t = max(t, last.get(thread, 0))
             else:
                 newest = t
             last[thread] = t
             seq += 1
-            add(
-                make(
-                    *rows[begin:at], *rest,
-                    seq, t, turn, thread, conn, req, task, where,
-                )
-            )  # fmt: skip
+            rows[at], rows[at + 1] = seq, t
+            begin, at = at, at + size
+            add(make(*rows[begin:at]))
         self.seq, self._newest = seq, newest
         return lines, at
 

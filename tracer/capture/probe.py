@@ -11,7 +11,7 @@ from threading import get_ident
 from time import monotonic_ns
 from typing import Any, Literal
 
-from tracer.capture.rows import Key, Row, code_of, codes_of, event_of
+from tracer.capture.rows import Row, code_of, codes_of, event_of
 from tracer.events import Event
 
 Emit = Callable[[Event], object]
@@ -130,14 +130,13 @@ class Note:
         conn: The connection's number, or None.
         req: The request's number, or None.
         thread: `loop` or `worker-N`.
-        key: All three, as they stand in a row.
         asked: Method and path of the request, as they came: for comparison
             only, never for an event. None until they are known.
         trail: What the request has met inside its app; None before that. It
             belongs to `capture.frameworks`.
     """
 
-    __slots__ = ("asked", "conn", "key", "probe", "req", "thread", "trail")
+    __slots__ = ("asked", "conn", "probe", "req", "thread", "trail")
 
     def __init__(
         self,
@@ -150,15 +149,23 @@ class Note:
         self.conn = conn
         self.req = req
         self.thread = thread
-        self.key: Key = (thread, conn, req)
         self.asked: tuple[str, str] | None = None
         self.trail: Any = None
 
     def __call__(self, cls: Kind, where: int | None, *payload: object) -> None:
         probe = self.probe
-        code = code_of(cls, len(payload))
         probe.say(
-            (code, now(), probe.turn, probe.task, where, self.key, *payload)
+            (
+                code_of(cls, len(payload)),
+                now(),
+                probe.turn,
+                probe.task,
+                where,
+                self.thread,
+                self.conn,
+                self.req,
+                *payload,
+            )
         )
 
     # The same for so many fields of payload. Written out, since a star builds
@@ -166,12 +173,33 @@ class Note:
 
     def bare(self, cls: Kind, where: int | None, /) -> None:
         probe = self.probe
-        probe.say((_BARE[cls], now(), probe.turn, probe.task, where, self.key))
+        probe.say(
+            (
+                _BARE[cls],
+                now(),
+                probe.turn,
+                probe.task,
+                where,
+                self.thread,
+                self.conn,
+                self.req,
+            )
+        )
 
     def one(self, cls: Kind, where: int | None, a: object, /) -> None:
         probe = self.probe
         probe.say(
-            (_ONE[cls], now(), probe.turn, probe.task, where, self.key, a)
+            (
+                _ONE[cls],
+                now(),
+                probe.turn,
+                probe.task,
+                where,
+                self.thread,
+                self.conn,
+                self.req,
+                a,
+            )
         )
 
     def two(
@@ -179,7 +207,18 @@ class Note:
     ) -> None:
         probe = self.probe
         probe.say(
-            (_TWO[cls], now(), probe.turn, probe.task, where, self.key, a, b)
+            (
+                _TWO[cls],
+                now(),
+                probe.turn,
+                probe.task,
+                where,
+                self.thread,
+                self.conn,
+                self.req,
+                a,
+                b,
+            )
         )
 
     def three(
@@ -188,10 +227,19 @@ class Note:
         probe = self.probe
         probe.say(
             (
-                _THREE[cls], now(), probe.turn, probe.task, where, self.key,
-                a, b, c,
+                _THREE[cls],
+                now(),
+                probe.turn,
+                probe.task,
+                where,
+                self.thread,
+                self.conn,
+                self.req,
+                a,
+                b,
+                c,
             )
-        )  # fmt: skip
+        )
 
     def four(  # noqa: PLR0913, PLR0917
         self,
@@ -206,10 +254,20 @@ class Note:
         probe = self.probe
         probe.say(
             (
-                _FOUR[cls], now(), probe.turn, probe.task, where, self.key,
-                a, b, c, d,
+                _FOUR[cls],
+                now(),
+                probe.turn,
+                probe.task,
+                where,
+                self.thread,
+                self.conn,
+                self.req,
+                a,
+                b,
+                c,
+                d,
             )
-        )  # fmt: skip
+        )
 
     def five(  # noqa: PLR0913, PLR0917
         self,
@@ -225,10 +283,21 @@ class Note:
         probe = self.probe
         probe.say(
             (
-                _FIVE[cls], now(), probe.turn, probe.task, where, self.key,
-                a, b, c, d, e,
+                _FIVE[cls],
+                now(),
+                probe.turn,
+                probe.task,
+                where,
+                self.thread,
+                self.conn,
+                self.req,
+                a,
+                b,
+                c,
+                d,
+                e,
             )
-        )  # fmt: skip
+        )
 
     def about(
         self, *, conn: int | None = None, req: int | None = None
@@ -268,8 +337,19 @@ class WorkerNote(Note):
             self.loop(cls, where, *payload)
             return
         probe = self.probe
-        code = code_of(cls, len(payload))
-        probe.say((code, now(), probe.turn, None, where, self.key, *payload))
+        probe.say(
+            (
+                code_of(cls, len(payload)),
+                now(),
+                probe.turn,
+                None,
+                where,
+                self.thread,
+                self.conn,
+                self.req,
+                *payload,
+            )
+        )
 
     bare = one = two = three = four = five = __call__
 

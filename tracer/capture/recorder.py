@@ -64,7 +64,7 @@ class Recorder:
             outlet.close(LAST if outlet.name == "viewer" else None)
         self._say([])
 
-    def _sources(self, rows: Sequence[Any]) -> int:
+    def _sources(self, rows: list[Any]) -> int:
         """Write the source places that a frame begins with; never lost."""
         at = 0
         while at < len(rows):

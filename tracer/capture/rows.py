@@ -5,10 +5,10 @@ each nanosecond counts. So a note says a row, and rows are joined to one flat
 list. Who wants events makes them at once (`event_of`); a recording has them
 made by another process (`recorder`).
 
-A row is the code of its kind, the clock, turn, task, place, whose it is
-(`Note.key`), and the payload:
+A row is the code of its kind, the clock, turn, task, place, thread, connection
+and request, and then the payload:
 
-    (code_of(DataReceived, 1), 81_000, 12, 3, 7, ("loop", 1, 2), 80)
+    (code_of(DataReceived, 1), 81_000, 12, 3, 7, "loop", 1, 2, 80)
 
 An element of the list that is no code stands for itself: a whole event, or
 one as the bytes of its line, where msgpack can't carry a value of it.
@@ -20,15 +20,14 @@ from typing import Any
 import msgspec
 
 from tracer.events import KINDS, AppLog, Event
-from tracer.events.log import encode
-
-Key = tuple[str, int | None, int | None]
-"""Thread, connection, request."""
 
 Row = tuple[Any, ...]
 
-HEAD = 6
+HEAD = 8
 """Values in front of the payload."""
+
+THREAD = 5
+"""Where the thread's name stands among them."""
 
 _BITS = 5  # of a code, for the size of the payload
 _MOST = (1 << _BITS) - 1
@@ -62,7 +61,7 @@ def event_of(row: Sequence[Any], zero: int) -> Event:
         row: One row.
         zero: What the clock said when the trace began.
     """
-    code, t, turn, task, where, (thread, conn, req), *payload = row
+    code, t, turn, task, where, thread, conn, req, *payload = row
     cls: Callable[..., Event] = _CLASSES[code >> _BITS]
     return cls(
         *payload,
@@ -117,6 +116,9 @@ def pack(rows: Sequence[Any], zero: int) -> bytes:
 
 def _line(row: Sequence[Any], zero: int) -> bytes:
     """One event as its line; if that can't be, one that says so."""
+    # Rarely needed; nobody is to wait for its import at the start.
+    from tracer.events.log import encode  # noqa: PLC0415
+
     code = row[0]
     cls = read_code(code)[0] if type(code) is int else type(code)
     try:
@@ -127,7 +129,7 @@ def _line(row: Sequence[Any], zero: int) -> bytes:
             f"an event of the kind {cls.kind} could not be written:"
             f" {type(error).__name__}"
         )
-        thread = row[5][0] if type(code) is int else code.thread
+        thread = row[THREAD] if type(code) is int else code.thread
         said = AppLog(
             "ERROR", "asgi_trace.writer", sentence,
             t=time_of(row, zero), thread=thread,
