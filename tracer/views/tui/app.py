@@ -24,7 +24,7 @@ from tracer.model.findings import RULES, Severity
 from tracer.model.trace import Trace
 from tracer.views.explain import load
 from tracer.views.feed import Feed
-from tracer.views.tui.asking import Asking
+from tracer.views.tui.anew import Renewing
 from tracer.views.tui.board import SERVER, Board
 from tracer.views.tui.commands import COMMANDS, of_panes
 from tracer.views.tui.hand import Hand
@@ -51,7 +51,7 @@ SCRUB = 0.05
 """Part of a playback that an arrow key passes."""
 
 
-class TraceApp(Asking):
+class TraceApp(Renewing):
     """The screen. `tick` is all that moves it."""
 
     CSS_PATH = "trace.tcss"
@@ -93,10 +93,13 @@ class TraceApp(Asking):
         self._clock = clock or time.monotonic
         self._then = self._clock()
         self._frames: Timer | None = None
-        self._told: str | None = None
-        self._judged = False  # what was still open when the feed ended
-        self._heard = self._then, 0
         self._leaving: float | None = None
+        self.forget()
+
+    def forget(self) -> None:
+        self._told: str | None = None
+        self._judged = False  # what was still open when the run ended
+        self._heard = self._then, 0
 
     def compose(self) -> ComposeResult:
         yield self.board
@@ -117,6 +120,8 @@ class TraceApp(Asking):
 
     def tick(self) -> None:
         """Take what has come, and let time pass."""
+        if self.renewing():
+            return
         changed = self._drain()
         self._advance()
         self.hand.look()
@@ -130,15 +135,16 @@ class TraceApp(Asking):
 
     def frame(self) -> None:
         """Let time pass, for the token's sake."""
-        self._advance()
-        self._paint(set())
+        if not self.renewing():
+            self._advance()
+            self._paint(set())
 
     def _advance(self) -> None:
         now = self._clock()
         self.player.advance(now - self._then)
         self._then = now
         then, t = self._heard
-        gone = 0.0 if self.feed.ended else now - then
+        gone = 0.0 if self.over else now - then
         self.player.now = t + int(gone * 1_000_000_000)
 
     def _drain(self) -> set[int]:
@@ -151,7 +157,7 @@ class TraceApp(Asking):
             self._heard = self._clock(), self.trace.last
             if time.monotonic() > until:
                 break
-        if self.feed.ended and not self._judged:
+        if self.over and not self._judged:
             self._judged = True
             self.trace.end()
         return changed
@@ -166,7 +172,7 @@ class TraceApp(Asking):
             late = self._clock() - self._leaving > PATIENCE
             if self.feed.ended or late:
                 self.exit(0)
-        elif self.feed.ended and self.feed.problem != self._told:
+        elif self.over and self.feed.problem != self._told:
             self._told = self.feed.problem
             self.push_screen(Problem(self._told or ""))
 
@@ -177,7 +183,7 @@ class TraceApp(Asking):
         self.board.show(moment, changed, self._pace())
         self.board.title(*self._names(moment))
         self.board.top.show(self._who(), self._gauges())
-        live = self.feed.live and not self.feed.ended
+        live = self.feed.live and not self.over
         shown = moment.request.number if moment.request else None
         self.board.held.show(
             self.trace if live else None, shown, moment.now, self.hand.asked
@@ -209,20 +215,21 @@ class TraceApp(Asking):
         live = (" LIVE ► ", "good")
         if not self.feed.live:
             live = (" REPLAY ", "accent")
+        elif self.feed.waiting:
+            live = (" WAITING ", "warn")
         elif self.feed.ended:
             live = (" ENDED ", "warn")
         url = self.trace.server.url
-        return (
-            (" asgi-trace ", "strong"),
-            live,
-            (self.feed.title, "strong"),
-            (f"  {url}" if url else "", ""),
-        )
+        listens = (f"  {url}" if url else "", "")
+        who = (" asgi-trace ", "strong"), live, (self.feed.title, "strong")
+        if self.changed is None:
+            return (*who, listens)
+        return (*who, listens, (f"  reloaded: {self.changed}", "muted"))
 
     def _gauges(self) -> tuple[Piece, ...]:
         server, progress = self.trace.server, self.feed.progress
         state = "leaving" if self._leaving is not None else server.phase
-        if self.feed.live and self.feed.ended and server.phase != "stopped":
+        if self.feed.live and self.over and server.phase != "stopped":
             state = "gone"  # it could not say that it stops
         if progress is not None and not self.feed.ended:
             state = f"reading {progress:.0%}"

@@ -60,7 +60,8 @@ class Board(Palette, Vertical):
 
     def __init__(self, explained: Explanations) -> None:
         super().__init__(id="board")
-        self.lang = explained.lang
+        self.explained, self.lang = explained, explained.lang
+        self.wanted: Filter | None = None
         self.top = Title(id="title")
         self.conveyor = Conveyor(id="conveyor")
         self.ladder = Ladder(id="ladder")
@@ -163,6 +164,19 @@ class Board(Palette, Vertical):
         self.ladder.display = not self.ladder.display
         self.conveyor.display = not self.ladder.display
 
+    def take_over(self, before: "Board") -> None:
+        """Look as the board did that was here before."""
+        self.events.depth = before.events.depth
+        if before.wanted is not None:
+            self.filter(before.wanted)
+        self.input.value = before.input.value
+        self.input.display = before.input.display
+        self.breaks.input.value = before.breaks.input.value
+        if before.ladder.display:
+            self.turn_picture()
+        self.inspected = before.inspected
+        self.choose(before.pane)
+
     # Who is told what
 
     def show(self, moment: Moment, changed: set[int], left: Piece) -> None:
@@ -194,5 +208,6 @@ class Board(Palette, Vertical):
 
     def filter(self, wanted: Filter) -> None:
         """List only what is wanted."""
+        self.wanted = wanted
         self.requests.filter(wanted)
         self.events.filter(wanted)

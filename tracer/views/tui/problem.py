@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
+from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
@@ -13,7 +13,10 @@ from tracer.model.safe import safe_lines
 
 
 class Problem(ModalScreen[None]):
-    """A sentence from the feed; what was recorded can still be read."""
+    """A sentence from the feed, perhaps with the app's own traceback.
+
+    What was recorded can still be read.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,enter,space", "dismiss", "Back to the trace")
@@ -25,6 +28,6 @@ class Problem(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         hint = "esc: back to what was seen   ctrl+q: quit"
-        with Vertical():
+        with VerticalScroll():
             yield Static(Content("\n".join(self._lines)))
             yield Static(Content(hint), classes="hint")

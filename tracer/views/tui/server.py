@@ -20,7 +20,11 @@ PULSE = frozenset({"tick", "tick.headers", "tick.notify"})
 
 
 class Server(Rows):
-    """Gauges of the whole server, which all connections share."""
+    """Gauges of the whole server, which all connections share.
+
+    Attributes:
+        changed: Which files made it start again; None: it is the first run.
+    """
 
     HELP: ClassVar[str] = """
 ### Server
@@ -42,6 +46,7 @@ ticks stand still.
         self._story: deque[Record] = deque(maxlen=KEPT)
         self._told = 0
         self._config: ServerConfig | None = None
+        self.changed: str | None = None
 
     def hear(self, records: Iterable[Record]) -> None:
         """Keep what the server says of itself."""
@@ -86,6 +91,8 @@ ticks stand still.
             ("ticks", str(server.ticks)),
             ("Date", server.date or "not set"),
         ]
+        if self.changed is not None:
+            shown.insert(0, ("reloaded", self.changed))
         if (config := self._config) is not None:
             versions = " ".join(f"{k} {v}" for k, v in config.versions.items())
             shown += [
