@@ -45,6 +45,9 @@ class SelectorRegister(
     fd: int
     role: Role
     watches: Literal["read", "write", "both"]
+    callback: str = ""
+    """What the loop calls when it is ready, of what reads before what writes:
+    `_SelectorSocketTransport._read_ready`, and not the protocol's."""
 
 
 class SelectorUnregister(

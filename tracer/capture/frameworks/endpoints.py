@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+from collections.abc import Callable, Generator
 from types import FunctionType
 from typing import Any
 
@@ -25,7 +26,10 @@ from tracer.capture.frameworks.stages import (
     EndpointStage,
     Mode,
 )
-from tracer.capture.frameworks.wrap import is_ours, wrap
+from tracer.capture.frameworks.trail import leaving
+from tracer.capture.frameworks.wrap import enter, failed, is_ours, leave, wrap
+from tracer.capture.probe import CURRENT, Note
+from tracer.events import EndpointExit
 
 VERBS = (
     "get", "head", "post", "put", "patch", "delete", "options", "query",
@@ -120,6 +124,44 @@ def _watch_class(cls: type) -> None:
             patch(cls, verb, _verb)
     elif issubclass(cls, WebSocketEndpoint):
         patch(cls, "dispatch", _verb)
+    else:
+        patch(cls, "__await__", AwaitStage)
+
+
+class AwaitStage(EndpointMethodStage):
+    """A class of the user's that is made with the three, and then awaited."""
+
+    def __init__(self, call: FunctionType, owner: type, method: str) -> None:
+        super().__init__(call, owner, method, "raw")
+
+    def make(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(call)
+        def traced(this: Any) -> Any:
+            note = CURRENT.get()
+            if note is None or (token := enter(self, note, (this,))) is None:
+                return call(this)
+            return self._await(note, token, call, this)
+
+        return traced
+
+    def _await(
+        self, note: Note, token: Any, call: Callable[..., Any], this: Any
+    ) -> Generator[Any, Any, Any]:
+        try:
+            if (gate := note.probe.gate) is not None:
+                yield from gate.wait(note, *self.entered(token)).__await__()
+            result = yield from call(this)
+        except BaseException as error:
+            yield from failed(self, note, token, error).__await__()
+            raise
+        leave(self, note, token, result)
+        if (gate := note.probe.gate) is not None:
+            yield from gate.wait(note, *self.left(token)).__await__()
+        return result
+
+    def leave(self, note: Note, token: Any, result: object) -> None:
+        leaving(note, token)
+        note.one(EndpointExit, self.where, token)
 
 
 def _verb(call: FunctionType, owner: type, method: str) -> EndpointMethodStage:

@@ -151,11 +151,13 @@ class Lens(Turns):
             if isinstance(handle, asyncio.Handle):
                 DESCRIPTORS.add(handle)
         conn = connection_at(key.fd)
+        callback = _callback_of(handles)
         role = "other" if conn is None else "connection"
-        role = _ROLES.get(_callback_of(handles), role)
+        role = _ROLES.get(callback.rpartition(".")[2], role)
         self._owners[key.fd] = role, key.fd, conn
         note = self._note if conn is None else self._note.about(conn=conn)
-        note(SelectorRegister, None, key.fd, role, _WATCHES[key.events])
+        watches = _WATCHES[key.events]
+        note(SelectorRegister, None, key.fd, role, watches, callback)
 
 
 _ROLES: dict[str, Role] = {
@@ -169,7 +171,13 @@ _RUN_ONCE = place(getattr(asyncio.BaseEventLoop, "_run_once", None))
 
 
 def _callback_of(handles: tuple[object, ...]) -> str:
-    """Name who reads: what the loop calls when the descriptor is ready."""
-    reader = handles[0] if handles else None
-    callback = getattr(reader, "_callback", None)
-    return getattr(callback, "__name__", "")
+    """Name what the loop calls when the descriptor is ready: who reads first.
+
+    Of a transport that only writes there is no reader.
+    """
+    for handle in handles:
+        callback = getattr(handle, "_callback", None)
+        name = getattr(callback, "__qualname__", None)
+        if isinstance(name, str):
+            return name
+    return ""
