@@ -13,6 +13,7 @@ import multiprocessing
 import os
 import sys
 import threading
+from errno import EISDIR, ENOENT
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -39,18 +40,20 @@ log = logging.getLogger("asgi_trace")
 class Guest:
     """The recording of one process, from the first call of its app.
 
+    In a process that never serves nothing is written, and no file made.
+
     Attributes:
-        probe: What is said to it before that first call is kept for it; in a
-            process that never serves nothing is written, and no file made.
+        probe: To be spoken to by whoever is traced.
     """
 
-    def __init__(self, path: Path, app_name: str) -> None:
+    def __init__(self, path: Path) -> None:
         self.probe = Probe(_nothing)
+        # How much of scope and contexts is compared, too.
+        self.probe.lens = "on"
         self._path = path
         self._root = Path.cwd()
-        self._header = header_of(
-            app_name, _versions(), redact.hidden(), os.getpid()
-        )
+        self._app_name = ""
+        self._header = header_of("", {}, redact.hidden(), os.getpid())
         self.probe.zero = self._header.clock0
         self._before: list[Any] = []
         self._writer: Writer | None = None
@@ -60,17 +63,27 @@ class Guest:
         sources.set_root(self._root)
         os.register_at_fork(after_in_child=self._after_fork)
 
-    def watch(self, app: Any) -> Any:  # noqa: ANN401  # any ASGI app
-        """Make an app visible to this recording; give the app to serve."""
-        sources.snapshot(sources.own_files(self._root))
+    def name(self, app_name: str) -> None:
+        """Say what the app is called; who comes later doesn't count."""
+        self._app_name = self._app_name or app_name
+
+    def listen(self) -> None:
+        """From now on keep what is said; it is written once we begin."""
         if not self._begun:
             self.probe.emit = self._before.append
             self.probe.say = self._before.extend
+
+    def watch(self, app: Any) -> Any:  # noqa: ANN401  # any ASGI app
+        """Make an app visible to this recording; give the app to serve."""
+        sources.snapshot(sources.own_files(self._root))
+        self.name(layer_name(app))
+        said = self.probe.emit, self.probe.say
+        self.listen()
         try:
             return watch(app, self.probe, self)
         finally:
-            if not self._begun:
-                self.probe.be_silent()
+            # Others may run their apps in this process, untraced.
+            self.probe.emit, self.probe.say = said
 
     def begins(self) -> None:
         """A server calls the app, so this process serves: record it."""
@@ -96,7 +109,12 @@ class Guest:
 
     def _begin(self) -> None:
         path, self._claim = claim(self._path)
-        header = msgspec.structs.replace(self._header, pid=os.getpid())
+        header = msgspec.structs.replace(
+            self._header,
+            app=self._app_name,
+            pid=os.getpid(),
+            versions=_versions(),
+        )
         link = start_recorder(header, record=str(path))
         writer = self._writer = Writer(
             link, header.clock0, root=self._root, complain=log.error
@@ -183,7 +201,7 @@ def _number() -> int:
 _guests: dict[Path, Guest] = {}
 
 
-def guest_for(path: str | os.PathLike[str], app_name: str) -> Guest:
+def guest_for(path: str | os.PathLike[str]) -> Guest:
     """Give the recording of this process to a file; made when first asked.
 
     Raises:
@@ -191,17 +209,15 @@ def guest_for(path: str | os.PathLike[str], app_name: str) -> Guest:
     """
     found = Path(path).absolute()
     if found.is_dir():
-        raise IsADirectoryError(21, "it is a folder", str(found))
+        raise IsADirectoryError(EISDIR, "it is a folder", str(found))
     if not found.parent.is_dir():
-        raise FileNotFoundError(2, "there is no such folder", str(found.parent))
+        said = "there is no such folder"
+        raise FileNotFoundError(ENOENT, said, str(found.parent))
     if found not in _guests:
-        _guests[found] = Guest(found, app_name)
+        _guests[found] = Guest(found)
     return _guests[found]
 
 
 def trace(app: Any, record: str | os.PathLike[str]) -> Any:  # noqa: ANN401
     """Record an app under whatever server; see `tracer.trace`."""
-    guest = guest_for(record, layer_name(app))
-    # How much of scope and contexts is compared; the loop isn't ours.
-    guest.probe.lens = "on"
-    return guest.watch(app)
+    return guest_for(record).watch(app)

@@ -5,11 +5,15 @@ own. What ours has under the same name is taken over; what uvicorn's lacks
 keeps our default. Nothing else of the server asks whose config it is.
 """
 
+import os
 from dataclasses import fields
 from typing import Any
 from weakref import WeakKeyDictionary, ref
 
 from tracer.capture.server.config import Config
+
+RECORD = "ASGI_TRACE_RECORD"
+"""The variable that names a file to record to; see `capture.inside`."""
 
 _LOGGERS = {
     "logger_name": "uvicorn.error",
@@ -44,4 +48,9 @@ def adopt(config: Any) -> Config:  # noqa: ANN401  # whoever's server it is
     options |= {**_LOGGERS, **_UNKNOWN, "app": config.loaded_app}
     made = _adopted[config] = Config(**options)
     made.adopted = ref(config)
+    if os.environ.get(RECORD):
+        # Only who asks for it pays for importing the rest.
+        from tracer.capture.inside import record  # noqa: PLC0415
+
+        record(made)
     return made
