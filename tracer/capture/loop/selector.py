@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from tracer.capture.loop.accept import connection_at, settle
 from tracer.capture.loop.wakers import DESCRIPTORS
 from tracer.capture.probe import Note, Probe
+from tracer.capture.rows import code_of
 from tracer.capture.sources import place
 from tracer.events import LoopSelect, SelectorRegister, SelectorUnregister
 from tracer.events.loop import Ready, Role
@@ -89,25 +90,21 @@ class Lens(Turns):
             watch.left_at = now
         probe.turn += 1  # type: ignore[operator]  # as above
         owners = self._owners
-        # Written out, since the clock is read anyway: see `Note`.
-        probe.emit(
-            LoopSelect(
-                now - begun,
-                tuple(
-                    [
-                        owners.get(key.fd) or ("other", key.fd, None)
-                        for key, _ in ready
-                    ]
-                )
-                if ready
-                else (),
-                timeout,
-                t=now - probe.zero,
-                turn=probe.turn,
-                thread="loop",
-                where=_RUN_ONCE,
+        found: tuple[Ready, ...] = ()
+        if ready:
+            found = tuple(
+                [
+                    owners.get(key.fd) or ("other", key.fd, None)
+                    for key, _ in ready
+                ]
             )
-        )
+        # Written out, since the clock is read anyway: see `rows`.
+        probe.say(
+            (
+                _SELECT, now, probe.turn, None, _RUN_ONCE, "loop", None, None,
+                now - begun, found, timeout,
+            )
+        )  # fmt: skip
         return ready
 
     def register(
@@ -167,6 +164,7 @@ _ROLES: dict[str, Role] = {
 }
 """Told by the names of asyncio's own callbacks: for the label only."""
 
+_SELECT = code_of(LoopSelect, 3)
 _RUN_ONCE = place(getattr(asyncio.BaseEventLoop, "_run_once", None))
 
 

@@ -7,14 +7,14 @@ waits for. The chain of awaits inside it is read then, and not touched.
 import asyncio
 import contextlib
 from collections.abc import Coroutine
-from time import monotonic_ns
 from types import TracebackType
 from typing import Any
 
 from tracer.capture.loop.chain import awaits, stop_of, told
 from tracer.capture.loop.steps import StepCoro
-from tracer.capture.probe import Probe
-from tracer.events import TaskResumed, TaskStarted, TaskSuspended
+from tracer.capture.probe import Probe, now
+from tracer.capture.rows import code_of
+from tracer.events import TaskDone, TaskResumed, TaskStarted, TaskSuspended
 from tracer.events.tasks import WokenBy
 
 
@@ -63,18 +63,29 @@ class LensCoro(StepCoro):
 
     def send(self, value: object) -> object:
         """Run one step of the task."""
-        # As `StepCoro.send`, and not by way of it: that would be one call more
-        # at each step of each task.
+        # As `StepCoro.send`, and not by way of it; what is said in each task
+        # is written out, as the clock's answer is there or is wanted: a call
+        # or two less at each step of each task.
         coro = self._living() if self._coro is None else self._coro
-        probe = self._probe
+        probe, number = self._probe, self.number
         before, outer = probe.task, probe.step
-        probe.task, probe.step = self.number, self
+        probe.task, probe.step = number, self
         try:
             if self.begun:
                 self._resume(self.woken_by, self.waker)
             else:
                 self._begin()
             awaited = coro.send(value)
+        except StopIteration:
+            note = self.note
+            probe.say(
+                (
+                    _DONE, now(), probe.turn, number, self.where,
+                    "loop", note.conn, note.req, number, "returned",
+                )
+            )  # fmt: skip
+            self._coro = None  # see `_end`
+            raise
         except BaseException as error:
             self._end(error)
             raise
@@ -115,33 +126,33 @@ class LensCoro(StepCoro):
             del typ, val, tb, given
 
     def _begin(self) -> None:
-        self.announce("")
+        if self._said == "nothing":
+            self.announce("")  # an eager task has no name yet
         self._said = "started"
         self.begun = True
-        self.since = now = monotonic_ns()
-        waited = now - self.ready if self.ready else 0
-        self.note.two(TaskStarted, self.where, self.number, waited)
+        probe, note, number = self._probe, self.note, self.number
+        self.since = at = now()
+        waited = at - self.ready if self.ready else 0
+        probe.say(
+            (
+                _STARTED, at, probe.turn, number, self.where,
+                "loop", note.conn, note.req, number, waited,
+            )
+        )  # fmt: skip
         self.ready = 0
 
     def _resume(self, woken_by: WokenBy, waker: int | None) -> None:
-        # Written out, since the clock is read anyway: see `Note`.
-        probe, note = self._probe, self.note
-        self.since = now = monotonic_ns()
-        probe.emit(
-            TaskResumed(
-                self.number,
-                "turn" if self.gave_way and woken_by != "cancel" else woken_by,
-                waker,
-                now - self.ready if self.ready else 0,
-                t=now - probe.zero,
-                turn=probe.turn,
-                thread="loop",
-                conn=note.conn,
-                req=note.req,
-                task=self.number,
-                where=self.where,
+        if self.gave_way and woken_by != "cancel":
+            woken_by = "turn"
+        probe, note, number = self._probe, self.note, self.number
+        self.since = at = now()
+        waited = at - self.ready if self.ready else 0
+        probe.say(
+            (
+                _RESUMED, at, probe.turn, number, self.where,
+                "loop", note.conn, note.req, number, woken_by, waker, waited,
             )
-        )
+        )  # fmt: skip
         self.ready = 0
 
     def _thrown(self, typ: object) -> tuple[WokenBy, int | None]:
@@ -157,7 +168,7 @@ class LensCoro(StepCoro):
     def _stop(self, awaited: object) -> None:
         self.gave_way = awaited is None
         self.woken_by, self.waker = "callback", None
-        probe, note = self._probe, self.note
+        probe, note, number = self._probe, self.note, self.number
         full: tuple[str, ...] = ()
         try:
             chain = awaits(self._coro)
@@ -166,22 +177,17 @@ class LensCoro(StepCoro):
                 full = told(chain)
         except Exception:  # noqa: BLE001  # the app must not have it
             wait, by, on, where, line = "future", "", None, None, None
-        # Written out, as above.
-        self.stopped = now = monotonic_ns()
-        probe.emit(
-            TaskSuspended(
-                self.number,
-                wait,
-                by,
-                on,
-                line,
-                full,
-                t=now - probe.zero,
-                turn=probe.turn,
-                thread="loop",
-                conn=note.conn,
-                req=note.req,
-                task=self.number,
-                where=self.where if where is None else where,
+        self.stopped = at = now()
+        probe.say(
+            (
+                _SUSPENDED, at, probe.turn, number,
+                self.where if where is None else where,
+                "loop", note.conn, note.req, number, wait, by, on, line, full,
             )
-        )
+        )  # fmt: skip
+
+
+_STARTED = code_of(TaskStarted, 2)
+_RESUMED = code_of(TaskResumed, 4)
+_SUSPENDED = code_of(TaskSuspended, 6)
+_DONE = code_of(TaskDone, 2)

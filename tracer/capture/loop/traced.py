@@ -7,8 +7,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import get_ident
 from time import monotonic_ns
-from types import FrameType
-from typing import TYPE_CHECKING, Any
+from types import BuiltinFunctionType, CoroutineType, FrameType
+from typing import TYPE_CHECKING, Any, cast
 
 from tracer.capture.fault import fault
 from tracer.capture.loop.chain import IN_THREADS, number_of
@@ -61,7 +61,7 @@ class SeenTasks(_Loop):
 
         Source: asyncio, `loop.create_task`
         """
-        if not asyncio.iscoroutine(coro):
+        if type(coro) is not CoroutineType and not asyncio.iscoroutine(coro):
             return super().create_task(coro, **kwargs)  # and let it complain
         self._tasks_made += 1
         given = kwargs.get("name") or (_NAMED_LATER and _name_to_come())
@@ -105,12 +105,14 @@ _NAMED_LATER = sys.version_info < (3, 13)
 
 def _name_to_come() -> str:
     caller = sys._getframe(2)  # noqa: SLF001  # documented
-    if caller.f_code in _NAMERS:
+    code = caller.f_code
+    if code is _CREATE_TASK or code is _IN_GROUP:
         return str(caller.f_locals.get("name") or "")
     return ""
 
 
-_NAMERS = (asyncio.create_task.__code__, asyncio.TaskGroup.create_task.__code__)
+_CREATE_TASK = asyncio.create_task.__code__
+_IN_GROUP = asyncio.TaskGroup.create_task.__code__
 
 
 class SeenStops(SeenTasks):
@@ -137,16 +139,15 @@ class SeenStops(SeenTasks):
         if task is not None:
             coro = task.get_coro()
             if isinstance(coro, LensCoro):
-                self._wake(coro, args)
+                coro.ready = monotonic_ns()
+                if coro.begun and not coro.gave_way:
+                    self._wake(coro, args)
         handle = super().call_soon(callback, *args, context=context)
         if self.get_debug():
             forget_caller(handle)
         return handle
 
     def _wake(self, coro: LensCoro, args: tuple[Any, ...]) -> None:
-        coro.ready = monotonic_ns()
-        if coro.gave_way or not coro.begun:
-            return
         try:
             self._ask_who(coro, args)
         except Exception:  # noqa: BLE001  # the app must not have it
@@ -253,18 +254,22 @@ class LensLoop(SeenStops, TracedLoop):
         Source: asyncio, `loop.call_soon`
         """
         inner: Any = self  # whose private parts these are
-        inner._check_closed()  # noqa: SLF001
-        if inner._debug:  # noqa: SLF001
-            inner._check_thread()  # noqa: SLF001
-            inner._check_callback(callback, "call_soon")  # noqa: SLF001
-        task = task_of(callback)
-        if task is not None:
-            coro = task.get_coro()
+        if inner._closed or inner._debug:  # noqa: SLF001
+            checked = super().call_soon(callback, *args, context=context)
+            forget_caller(checked)
+            return checked
+        # `task_of` and `SeenStops.call_soon`, and no calls.
+        kind, step = type(callback), cast("Any", callback)
+        if kind.__name__ == "TaskStepMethWrapper" or (
+            kind is BuiltinFunctionType and step.__name__ == "task_wakeup"
+        ):
+            coro = step.__self__.get_coro()
             if isinstance(coro, LensCoro):
-                self._wake(coro, args)
-        handle: asyncio.Handle = inner._call_soon(callback, args, context)  # noqa: SLF001
-        if inner._debug:  # noqa: SLF001
-            forget_caller(handle)
+                coro.ready = monotonic_ns()
+                if coro.begun and not coro.gave_way:
+                    self._wake(coro, args)
+        handle = asyncio.Handle(callback, args, self, context)
+        inner._ready.append(handle)  # noqa: SLF001
         return handle
 
     def call_soon_threadsafe(  # type: ignore[override]  # see `call_soon`
