@@ -93,7 +93,7 @@ class Board(Palette, Vertical):
         self.right = Vertical(id="right")
         self.inspector = Vertical(id="inspector")
         self.pane, self.inspected = EVENTS, INSPECTORS[0]
-        self.one = False
+        self.one = self.is_ladder = False
 
     def compose(self) -> ComposeResult:
         yield from (self.top, self.conveyor, self.ladder, self.now)
@@ -161,8 +161,12 @@ class Board(Palette, Vertical):
 
     def turn_picture(self) -> None:
         """Rail or ladder."""
-        self.ladder.display = not self.ladder.display
-        self.conveyor.display = not self.ladder.display
+        self.show_picture(ladder=not self.is_ladder)
+
+    def show_picture(self, *, ladder: bool) -> None:
+        """Show the one or the other."""
+        self.is_ladder = ladder
+        self.ladder.display, self.conveyor.display = ladder, not ladder
 
     def take_over(self, before: "Board") -> None:
         """Look as the board did that was here before."""
@@ -170,10 +174,9 @@ class Board(Palette, Vertical):
         if before.wanted is not None:
             self.filter(before.wanted)
         self.input.value = before.input.value
-        self.input.display = before.input.display
+        self.input.display = bool(self.input.value)
         self.breaks.input.value = before.breaks.input.value
-        if before.ladder.display:
-            self.turn_picture()
+        self.show_picture(ladder=before.is_ladder)
         self.inspected = before.inspected
         self.choose(before.pane)
 
@@ -181,7 +184,7 @@ class Board(Palette, Vertical):
 
     def show(self, moment: Moment, changed: set[int], left: Piece) -> None:
         """Show a moment to the panes that can be seen."""
-        picture = self.ladder if self.ladder.display else self.conveyor
+        picture = self.ladder if self.is_ladder else self.conveyor
         picture.show(moment)
         self.now.show(moment)
         self.requests.show(moment, changed)
