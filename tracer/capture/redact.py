@@ -8,9 +8,11 @@ hidden a moment ago: an app that prints its request's token prints
 """
 
 import re
+import threading
 from base64 import b64decode
 from binascii import Error as Base64Error
-from collections.abc import Iterable
+from collections.abc import Callable, Hashable, Iterable
+from typing import Any, Generic, TypeVar
 from urllib.parse import unquote_plus
 
 from tracer.capture.bodies import spans_of
@@ -25,7 +27,6 @@ PREVIEW = 1024
 
 # As numbers: looked for as bytes, a single one takes four times as long.
 _EQUALS, _AT = b"=@"
-_HEADS = 128
 _BRIEF = 256  # bytes of a text that is kept as harmless
 _MANY = 512  # of them
 _REMEMBERED = 64
@@ -38,25 +39,115 @@ class _State:
 
     def __init__(self) -> None:
         self.hiding = True
-        self.heads: dict[bytes, str] = {}
         self.harmless: set[bytes] = set()
         self.values: dict[str, None] = {}
+        self.again: Values = ()
 
+    def forget(self) -> None:
+        self.harmless.clear()
+        self.values.clear()
+        self.again = ()
+        for each in _kept:
+            each.forget()
+
+
+class _Met(threading.local):
+    """What was hidden while a text is made to be kept, in this thread."""
+
+    values: list[str] | None = None
+
+
+Values = tuple[str, ...]
 
 _state = _State()
+_met = _Met()
 
 
 def reveal() -> None:
     """Hide nothing from now on: `--reveal`."""
     _state.hiding = False
+    _state.forget()
 
 
 def hide() -> None:
     """Hide again, and forget what was hidden; how every process starts."""
     _state.hiding = True
-    _state.heads.clear()
-    _state.harmless.clear()
-    _state.values.clear()
+    _state.forget()
+
+
+Raw = TypeVar("Raw", bound=Hashable)
+Text = TypeVar("Text")
+
+
+class Kept(Generic[Raw, Text]):
+    """A function whose latest results are remembered.
+
+    A client sends the same head again and again, and an app answers with the
+    same few. What was hidden in a text is met again whenever the text is:
+    a secret that keeps coming must be known when it comes elsewhere.
+
+    Args:
+        make: Makes the text. It must depend on its first argument alone;
+            others are there to save work.
+        most: So many are kept; what comes from outside must not pile up.
+    """
+
+    def __init__(self, make: Callable[..., Text], most: int = 256) -> None:
+        self._make = make
+        self._most = most
+        self._known: dict[Raw, tuple[Text, Values]] = {}
+        _kept.append(self)
+
+    def known(self, raw: Raw) -> Text | None:
+        """Give the text if it is kept."""
+        known = self._known.get(raw)
+        if known is None:
+            return None
+        made, values = known
+        if values:
+            _meet_again(values)
+        return made
+
+    def __call__(self, raw: Raw, *others: object) -> Text:
+        """Give the text."""
+        known = self._known.get(raw)
+        if known is None:
+            return self._keep(raw, others)
+        made, values = known
+        if values:
+            _meet_again(values)
+        return made
+
+    def _keep(self, raw: Raw, others: tuple[object, ...]) -> Text:
+        before, _met.values = _met.values, []
+        try:
+            made = self._make(raw, *others)
+        finally:
+            met, _met.values = _met.values, before
+        values = tuple(dict.fromkeys(met))
+        if before is not None:
+            before += values
+        if len(self._known) >= self._most:
+            self._known.clear()
+        self._known[raw] = made, values
+        return made
+
+    def forget(self) -> None:
+        """Make all anew: something else is hidden now."""
+        self._known.clear()
+
+
+_kept: list[Kept[Any, Any]] = []
+
+
+def _meet_again(values: Values) -> None:
+    # The same request over and over: they are the latest already.
+    if _state.again != values:
+        for each in values:
+            _keep(each)
+        _state.again = values
+    if _met.values is not None:
+        _met.values += values
 
 
 def hidden() -> tuple[str, ...]:
@@ -107,27 +198,12 @@ def path(raw: bytes) -> str:
 target = path
 
 
-def head(raw: bytes) -> str:
+def _head(raw: bytes) -> str:
     """The raw text of a request's or response's head.
 
-    The same head comes again and again from one client, so the latest are
-    kept. Names decide, a folded line belongs to the name before it.
+    Names decide, a folded line belongs to the name before it.
     """
-    known = _state.heads.get(raw)
-    if known is not None:
-        return known
-    shown = _head(raw) if _state.hiding else raw.decode("latin-1")
-    # A head that hides something is not kept: its values must be
-    # remembered anew, and differ anyway.
-    if HIDDEN not in shown:
-        if len(_state.heads) >= _HEADS:
-            _state.heads.clear()
-        _state.heads[raw] = shown
-    return shown
-
-
-def _head(raw: bytes) -> str:
-    if not _may_hide(raw) and _AT not in raw:
+    if not _state.hiding or (not _may_hide(raw) and _AT not in raw):
         return raw.decode("latin-1")
     first, *lines = raw.split(b"\n")
     shown = [_first_line(first)]
@@ -145,6 +221,10 @@ def _head(raw: bytes) -> str:
         else:
             shown.append((name + colon).decode("latin-1") + _line_value(value))
     return "\n".join(shown)
+
+
+head: Kept[bytes, str] = Kept(_head)
+"""The raw text of a request's or response's head, see `_head`."""
 
 
 def _first_line(line: bytes) -> str:
@@ -180,6 +260,9 @@ class Body:
         start = len(self._raw)
         if start >= PREVIEW or not data:
             return ""
+        if not start:
+            self._raw = data[:PREVIEW]
+            return _forget(_first_piece((self._raw, self._type)))
         self._raw = (self._raw + data)[:PREVIEW]
         text = self._raw.decode("latin-1")
         if not _state.hiding:
@@ -192,6 +275,17 @@ class Body:
         # What was hidden elsewhere is looked for within this piece only:
         # what was shown before can't be taken back.
         return _forget(shown)
+
+
+def _preview(piece: tuple[bytes, bytes]) -> str:
+    raw, kind = piece
+    text = raw.decode("latin-1")
+    if not _may_hide(raw):
+        return text
+    return _mask(text, spans_of(text, kind.decode("latin-1").lower()))
+
+
+_first_piece: Kept[tuple[bytes, bytes], str] = Kept(_preview, 64)
 
 
 def body(data: bytes, content_type: bytes = b"") -> str:
@@ -269,11 +363,18 @@ def _remember(value: str) -> None:
     for each in {plain, unquote_plus(plain), _as_utf8(plain)}:
         if len(each) < _SHORTEST or each.lower() in _HARMLESS:
             continue
-        _state.values.pop(each, None)  # the latest stands last
-        _state.values[each] = None
-        if len(_state.values) > _REMEMBERED:
-            # From another thread the first may be gone already.
-            _state.values.pop(next(iter(_state.values)), None)
+        _keep(each)
+        _state.again = ()
+        if _met.values is not None:
+            _met.values.append(each)
+
+
+def _keep(value: str) -> None:
+    _state.values.pop(value, None)  # the latest stands last
+    _state.values[value] = None
+    if len(_state.values) > _REMEMBERED:
+        # From another thread the first may be gone already.
+        _state.values.pop(next(iter(_state.values)), None)
 
 
 def _as_utf8(value: str) -> str:

@@ -4,9 +4,11 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import h11
 import pytest
 
 from tracer.capture import redact
+from tracer.capture.redact import Kept
 from tracer.capture.server.address import (
     address,
     get_local_addr,
@@ -20,7 +22,6 @@ from tracer.capture.server.rfc9112 import (
     origin_form,
     with_host,
 )
-from tracer.capture.server.shown import MANY, Kept
 from tracer.capture.server.upgrade import upgrade_of
 
 
@@ -170,7 +171,8 @@ def test_what_h11_adds_moves_and_drops_is_credited() -> None:
         b"HTTP/1.1 200 OK\r\ndate: now\r\nserver: s\r\n"
         b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
     )
-    found, kind = credited(given, (head, 2, True, True))
+    event = h11.Response(status_code=200, headers=given)
+    found, kind = credited((head, 2, True, True), event)
     assert found == (
         ("date", "now", "tick"),
         ("server", "s", "config"),
@@ -178,28 +180,54 @@ def test_what_h11_adds_moves_and_drops_is_credited() -> None:
         ("Connection", "close", "mirrored"),
     )
     assert kind == b""
-    assert credited([], (head, 2, True, True))[0] is found  # kept
+    assert credited((head, 2, True, True), event)[0] is found  # kept
 
 
-def test_only_what_hides_nothing_is_kept() -> None:
+def test_what_is_kept_is_made_once_and_its_secrets_are_met_again() -> None:
     calls: list[bytes] = []
 
     def make(raw: bytes) -> str:
         calls.append(raw)
         return redact.query(raw)
 
-    kept = Kept(make, str)
+    kept: Kept[bytes, str] = Kept(make)
     assert [kept(b"a=1"), kept(b"a=1")] == ["a=1", "a=1"]
-    assert [kept(b"token=1"), kept(b"token=1")] == ["token=[hidden]"] * 2
-    assert calls == [b"a=1", b"token=1", b"token=1"]
+    assert kept(b"token=hunter2") == "token=[hidden]"
+    for number in range(100):  # more than are remembered
+        redact.query(b"token=other%d" % number)
+    assert redact.text("it is hunter2") == "it is hunter2"
+    assert kept(b"token=hunter2") == "token=[hidden]"
+    assert redact.text("it is hunter2") == "it is [hidden]"
+    assert calls == [b"a=1", b"token=hunter2"]
 
 
-def test_what_was_revealed_is_not_kept() -> None:
-    kept = Kept(redact.query, str)
-    redact.reveal()
-    assert kept(b"token=1") == "token=1"
-    redact.hide()
-    assert kept(b"token=1") == "token=[hidden]"
+def test_what_is_kept_within_what_is_kept_is_met_again_too() -> None:
+    inner: Kept[bytes, str] = Kept(redact.query)
+    outer: Kept[bytes, str] = Kept(lambda raw: inner(raw).upper())
+    inner(b"token=hunter2")
+    assert outer(b"token=hunter2") == "TOKEN=[HIDDEN]"
+    for number in range(100):
+        redact.query(b"token=other%d" % number)
+    outer(b"token=hunter2")
+    assert redact.text("it is hunter2") == "it is [hidden]"
+
+
+def test_a_secret_that_keeps_coming_outlives_those_that_came_between() -> None:
+    kept: Kept[bytes, str] = Kept(redact.query)
+    for number in range(200):
+        kept(b"token=hunter2")
+        redact.query(b"token=other%d" % number)
+    kept(b"token=hunter2")
+    assert redact.text("it is hunter2") == "it is [hidden]"
+
+
+def test_what_was_kept_is_made_anew_when_other_things_are_hidden() -> None:
+    kept: Kept[bytes, str] = Kept(redact.query)
+    for _ in range(2):
+        assert kept(b"token=hunter2") == "token=[hidden]"
+        redact.reveal()
+        assert kept(b"token=hunter2") == "token=hunter2"
+        redact.hide()
 
 
 def test_not_too_much_is_kept() -> None:
@@ -209,11 +237,11 @@ def test_not_too_much_is_kept() -> None:
         made.append(raw)
         return str(raw)
 
-    kept = Kept(make, str)
-    for number in range(MANY + 1):
+    kept: Kept[int, str] = Kept(make, 9)
+    for number in range(10):
         kept(number)
     kept(0)
-    assert made == [*range(MANY + 1), 0]
+    assert made == [*range(10), 0]
 
 
 class UnspeakableError(Exception):

@@ -18,7 +18,6 @@ from tracer.capture.server.ending import log_end
 from tracer.capture.server.flow import FlowControl
 from tracer.capture.server.head import (
     CLOSE_HEADER,
-    CREDITED,
     Header,
     credited,
     response_event,
@@ -352,9 +351,7 @@ class RequestResponseCycle:
     ) -> None:
         defaults = len(self.default_headers)
         written = (output, defaults, self.dated, mirrored)
-        headers, kind = CREDITED.get(written) or credited(
-            event.headers.raw_items(), written
-        )
+        headers, kind = credited(written, event)
         note.two(ResponseStart, AT.send, int(event.status_code), headers)
         self.preview = redact.Body(kind)
 

@@ -76,27 +76,24 @@ whether the first of them is `Date`; whether `Connection: close` is mirrored.
 """
 
 
-def credited(given: list[Header], written: Written) -> tuple[Credited, bytes]:
+def _credited(written: Written, event: h11.Response) -> tuple[Credited, bytes]:
     """Give each header of a head with its origin, and the Content-Type.
 
     h11 may drop, move or add headers and does not say so: what stands in the
     head and was not given to it is its own.
 
     Args:
-        given: What h11 was given.
         written: What h11 made of it.
+        event: What h11 was given.
 
     Source: h11, `Connection._clean_up_response_headers_for_sending`
     """
-    known = CREDITED.get(written)
-    if known is None:
-        known = _credit(given, written), content_type(given)
-        # As `shown.Kept` does, which has no room for a second argument.
-        if redact.hidden() and redact.HIDDEN not in str(known):
-            if len(CREDITED) >= MANY:
-                CREDITED.clear()
-            CREDITED[written] = known
-    return known
+    given = event.headers.raw_items()
+    return _credit(given, written), content_type(given)
+
+
+credited: redact.Kept[Written, tuple[Credited, bytes]] = redact.Kept(_credited)
+"""A head's headers with their origins, and its type, see `_credited`."""
 
 
 def _credit(given: list[Header], written: Written) -> Credited:
@@ -122,10 +119,6 @@ def _credit(given: list[Header], written: Written) -> Credited:
             redact.headers(pairs), pairs, strict=True
         )
     )
-
-
-CREDITED: dict[Written, tuple[Credited, bytes]] = {}
-"""What `credited` has given: to be looked at first by those in a hurry."""
 
 
 def content_type(headers: list[Header]) -> bytes:

@@ -9,7 +9,6 @@ from tracer.capture import redact
 from tracer.capture.probe import Note
 from tracer.capture.server.head import content_type
 from tracer.capture.server.refuse import CAN_ANSWER
-from tracer.capture.server.shown import MANY
 from tracer.events import Bytes, H11Error, H11Event
 
 HeardEvent = h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]
@@ -17,7 +16,15 @@ HeardEvent = h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]
 Told = tuple[str, str, int]
 """A head as a line and as text, and how many bytes it took."""
 
-_told: dict[bytes, Told] = {}
+
+def _tell(raw: bytes, event: h11.Request) -> Told:
+    method = event.method.decode("ascii")
+    version = event.http_version.decode("ascii")
+    line = f"{method} {redact.target(event.target)} HTTP/{version}"
+    return line, redact.head(raw), len(raw)
+
+
+_told: redact.Kept[bytes, Told] = redact.Kept(_tell)
 
 
 class Reader:
@@ -81,29 +88,22 @@ class Reader:
         self.note = self._connection.about(
             req=self._connection.probe.next_req()
         )
-        line, text, n = _told.get(before) or self._tell(event, before)
+        line, text, n = _told.known(before) or self._tell(event, before)
         self._note("Request", None, line)
         self._say("head", text, n)
         self._head = event
         self._preview = None
 
     def _tell(self, event: h11.Request, before: bytes) -> Told:
-        """Put a head into words, and keep them if they hide nothing.
+        """Put a head into words.
 
-        A client sends the same head again and again. Kept is what came alone:
-        with other bytes after it, it seldom comes twice.
+        Kept is what came alone: with other bytes after it, it seldom comes
+        twice.
         """
-        method = event.method.decode("ascii")
-        version = event.http_version.decode("ascii")
-        line = f"{method} {redact.target(event.target)} HTTP/{version}"
-        raw = before[: len(before) - len(self.conn.trailing_data[0])]
-        told = line, redact.head(raw), len(raw)
-        alone = len(raw) == len(before)
-        if alone and redact.hidden() and redact.HIDDEN not in line + told[1]:
-            if len(_told) >= MANY:
-                _told.clear()
-            _told[before] = told
-        return told
+        after = len(self.conn.trailing_data[0])
+        if after:
+            return _tell(before[: len(before) - after], event)
+        return _told(before, event)
 
     def _note_data(self, event: h11.Data) -> None:
         size = len(event.data)
