@@ -1,5 +1,8 @@
 """Which connection of h11's is used: a lean one, where this h11 is known."""
 
+from collections.abc import Mapping
+from typing import Protocol
+
 import h11
 
 try:
@@ -15,6 +18,23 @@ def new_connection(max_incomplete_event_size: int) -> h11.Connection:
     if KNOWN:
         return lean.LeanConnection(h11.SERVER, max_incomplete_event_size)
     return h11.Connection(h11.SERVER, max_incomplete_event_size)
+
+
+class HasStates(Protocol):
+    """Which state each side is in, by h11's CLIENT and SERVER."""
+
+    @property
+    def states(self) -> Mapping[type, type]: ...
+
+
+def states_of(conn: h11.Connection) -> HasStates:
+    """Give what has the connection's states, for those who ask often.
+
+    h11's own property makes a dict each time.
+    """
+    if KNOWN and type(conn) is lean.LeanConnection:
+        return lean.machine_of(conn)
+    return conn
 
 
 def lowered(request: h11.Request) -> list[tuple[bytes, bytes]]:

@@ -23,7 +23,7 @@ from h11._readers import (
     header_field_re,
     request_line_re,
 )
-from h11._state import CLIENT, SERVER
+from h11._state import CLIENT, SERVER, ConnectionState
 from h11._version import __version__
 from h11._writers import WRITERS, ChunkedWriter, ContentLengthWriter
 
@@ -178,6 +178,11 @@ class LeanConnection(h11.Connection):
             _keep_head(key, (event, output, self._writer))
         return output
 
+    @property
+    def trailing_data(self) -> tuple[bytes, bool]:
+        """What was received and not parsed, and whether no more will come."""
+        return bytes(self._receive_buffer._data), self._receive_buffer_closed
+
     def start_next_cycle(self) -> None:
         """Make ready for the next request."""
         states = self._cstate.states
@@ -188,6 +193,11 @@ class LeanConnection(h11.Connection):
         states[CLIENT] = states[SERVER] = h11.IDLE
         self._request_method = None
         self._reader, self._writer = _READ_HEAD, _WRITE_HEAD
+
+
+def machine_of(conn: LeanConnection) -> ConnectionState:
+    """Give h11's state machine itself: it is one for the connection's life."""
+    return conn._cstate
 
 
 def lowered(request: h11.Request) -> list[tuple[bytes, bytes]]:

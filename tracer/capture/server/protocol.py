@@ -304,7 +304,7 @@ class H11Protocol(asyncio.Protocol):
     def _writer(self, note: Note | None) -> Writer:
         if note is None:
             return self.writer
-        return Writer(self.conn, self.transport, note)
+        return self.writer.about(note)
 
     def on_response_complete(self) -> None:
         """The cycle has written its last byte: keep the connection ready."""

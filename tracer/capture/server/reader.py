@@ -7,6 +7,7 @@ import h11
 
 from tracer.capture import redact
 from tracer.capture.probe import Note
+from tracer.capture.server.connection import states_of
 from tracer.capture.server.head import content_type
 from tracer.capture.server.refuse import CAN_ANSWER
 from tracer.events import Bytes, H11Error, H11Event
@@ -40,6 +41,7 @@ class Reader:
     ) -> None:
         self.conn = conn
         self.note = note
+        self._machine = states_of(conn)
         self._connection = note
         self._where = where
         self._head: h11.Request | None = None
@@ -58,7 +60,7 @@ class Reader:
         conn = self.conn
         # h11 doesn't keep the bytes of a head: what its buffer has lost
         # afterwards was the head.
-        at_head = conn.their_state is h11.IDLE
+        at_head = self._machine.states[h11.CLIENT] is h11.IDLE
         before = conn.trailing_data[0] if at_head else b""
         try:
             event = conn.next_event()
@@ -80,8 +82,8 @@ class Reader:
     def _note(
         self, name: str, n: int | None = None, detail: str | None = None
     ) -> None:
-        conn = self.conn
-        theirs, ours = conn.their_state.__name__, conn.our_state.__name__
+        states = self._machine.states
+        theirs, ours = states[h11.CLIENT].__name__, states[h11.SERVER].__name__
         self.note.five(H11Event, self._where, name, theirs, ours, n, detail)
 
     def _note_request(self, event: h11.Request, before: bytes) -> None:

@@ -6,6 +6,7 @@ from typing import Literal
 import h11
 
 from tracer.capture.probe import Note
+from tracer.capture.server.connection import HasStates, states_of
 from tracer.events import H11Send, TransportClose, TransportWrite
 
 Part = Literal["head", "body", "head+body", "end"]
@@ -20,17 +21,23 @@ class Writer:
     Source: ours; uvicorn calls h11 and the transport in each place.
     """
 
-    __slots__ = ("conn", "note", "transport")
+    __slots__ = ("conn", "machine", "note", "transport")
 
     def __init__(
         self,
         conn: h11.Connection,
         transport: asyncio.Transport,
         note: Note | None,
+        machine: HasStates | None = None,
     ) -> None:
         self.conn = conn
+        self.machine = states_of(conn) if machine is None else machine
         self.transport = transport
         self.note = note
+
+    def about(self, note: Note) -> "Writer":
+        """The same, for a request on this connection."""
+        return Writer(self.conn, self.transport, note, self.machine)
 
     def write(
         self,
@@ -54,7 +61,10 @@ class Writer:
         if after:
             of = "head+body" if output else "head"
             output = after + output
-        self.put(output, of, where)
+        if (note := self.note) is not None:
+            # Before the call: the client may have its bytes before it ends.
+            note.two(TransportWrite, where, len(output), of)
+        self.transport.write(output)
         return output
 
     def frame(self, event: h11.Event, where: int | None) -> bytes:
@@ -63,30 +73,31 @@ class Writer:
         Raises:
             h11.LocalProtocolError: HTTP doesn't allow the event here.
         """
-        conn = self.conn
-        output = conn.send(event)
+        output = self.conn.send(event)
         assert output is not None
-        if (note := self.note) is not None:
-            name, n = type(event).__name__, len(output)
-            theirs, ours = conn.their_state.__name__, conn.our_state.__name__
-            note.four(H11Send, where, name, theirs, ours, n)
+        if self.note is not None:
+            self._note_sent(self.note, where, type(event).__name__, len(output))
         return output
 
     def put(self, output: bytes, of: Part, where: int | None) -> None:
-        """Give bytes to the transport."""
+        """Give bytes to the transport that were framed before."""
         if (note := self.note) is not None:
-            # Before the call: the client may have its bytes before it ends.
             note.two(TransportWrite, where, len(output), of)
         self.transport.write(output)
 
     def hang_up(self, where: int | None, reason: str) -> None:
         """Tell h11 that nothing more will be sent, and close."""
         self.conn.send(HANGUP)
-        if (note := self.note) is not None:
-            theirs = self.conn.their_state.__name__
-            ours = self.conn.our_state.__name__
-            note.four(H11Send, where, "ConnectionClosed", theirs, ours, 0)
+        if self.note is not None:
+            self._note_sent(self.note, where, "ConnectionClosed", 0)
         self.close(where, reason)
+
+    def _note_sent(
+        self, note: Note, where: int | None, name: str, n: int
+    ) -> None:
+        states = self.machine.states
+        theirs, ours = states[h11.CLIENT].__name__, states[h11.SERVER].__name__
+        note.four(H11Send, where, name, theirs, ours, n)
 
     def close(self, where: int | None, reason: str) -> None:
         """Close, once what was written has been sent."""
