@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tracer.capture.ports import explain
+from tracer.capture.ports import explain, explain_fd, explain_path
 
 
 @pytest.mark.parametrize(
@@ -37,3 +37,47 @@ def test_who_has_the_port_is_named() -> None:
         said = explain(OSError(errno.EADDRINUSE, ""), "127.0.0.1", port)
 
     assert f"is in use by process {os.getpid()} (" in said
+
+
+@pytest.mark.parametrize(
+    ("number", "path", "sentence"),
+    [
+        (
+            errno.EADDRINUSE,
+            "a",
+            "a exists and is no socket, so it is left alone: remove it, or"
+            " choose another with --uds",
+        ),
+        (errno.EACCES, "a", "no permission to make a Unix socket at a"),
+        (errno.ENOENT, "b/a", "can't listen on b/a: there is no such folder"),
+        (
+            None,
+            "a" * 104,
+            f"can't listen on {'a' * 104}: the path of a Unix socket has less"
+            " than 104 bytes",
+        ),
+        (errno.EIO, "a", "can't listen on a: told"),
+    ],
+)
+def test_each_reason_of_a_path_has_its_sentence(
+    number: int | None, path: str, sentence: str
+) -> None:
+    assert explain_path(OSError(number, "told"), path) == sentence
+
+
+@pytest.mark.parametrize(
+    ("number", "why"),
+    [
+        (errno.EBADF, "it isn't open in the server's process"),
+        (
+            errno.EINVAL,
+            "it is a connection already, and none can come to it",
+        ),
+        (errno.ENOTSOCK, "told"),
+    ],
+)
+def test_each_reason_of_a_descriptor_has_its_sentence(
+    number: int, why: str
+) -> None:
+    said = explain_fd(OSError(number, "told"), 7)
+    assert said == f"can't listen on file descriptor 7: {why}"

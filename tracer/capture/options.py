@@ -47,11 +47,14 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     host: str = "127.0.0.1"
     port: int = 8000
+    uds: str | None = None
+    fd: int | None = None
     backlog: int = 2048
     lifespan: Literal["auto", "on", "off"] = "auto"
     root_path: str = ""
     limit_concurrency: int | None = None
     limit_max_requests: int | None = None
+    limit_max_requests_jitter: int = 0
     timeout_keep_alive: float = 5
     timeout_head: float = 60
     timeout_graceful_shutdown: float | None = None
@@ -68,6 +71,17 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ws_ping_interval: float | None = 20.0
     ws_ping_timeout: float | None = 20.0
     ws_per_message_deflate: bool = True
+
+    reset_contextvars: bool = False
+    proxy_headers: bool = True
+    forwarded_allow_ips: str | None = None
+    ssl_keyfile: str | None = None
+    ssl_certfile: str | None = None
+    ssl_keyfile_password: str | None = None
+    ssl_version: int = 17
+    ssl_cert_reqs: int = 0
+    ssl_ca_certs: str | None = None
+    ssl_ciphers: str | None = None
 
     def line(self) -> bytes:
         """The line that `python -m tracer.capture.child` reads first."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 _LISTEN = "0A"  # the state in /proc/net/tcp
 _PRIVILEGED = 1024
+_LONGEST_PATH = 104  # on macOS; Linux has 108
 
 
 def explain(error: OSError, host: str, port: int) -> str:
@@ -35,6 +36,46 @@ def explain(error: OSError, host: str, port: int) -> str:
         case _:
             reason = error.strerror or str(error)
             return f"can't listen on {host} port {port}: {reason}"
+
+
+def explain_path(error: OSError, path: str) -> str:
+    """Say in one sentence why there can be no Unix socket at `path`.
+
+    Source: unix(7)
+    """
+    match error.errno:
+        case errno.EADDRINUSE:
+            return (
+                f"{path} exists and is no socket, so it is left alone: remove"
+                " it, or choose another with --uds"
+            )
+        case errno.EACCES | errno.EPERM:
+            return f"no permission to make a Unix socket at {path}"
+        case errno.ENOENT | errno.ENOTDIR:
+            return f"can't listen on {path}: there is no such folder"
+        case _ if len(os.fsencode(path)) >= _LONGEST_PATH:
+            return (
+                f"can't listen on {path}: the path of a Unix socket has less"
+                f" than {_LONGEST_PATH} bytes"
+            )
+        case _:
+            reason = error.strerror or str(error)
+            return f"can't listen on {path}: {reason}"
+
+
+def explain_fd(error: OSError, fd: int) -> str:
+    """Say in one sentence why nobody can listen on a descriptor.
+
+    Source: listen(2)
+    """
+    match error.errno:
+        case errno.EBADF:
+            why = "it isn't open in the server's process"
+        case errno.EINVAL:
+            why = "it is a connection already, and none can come to it"
+        case _:
+            why = error.strerror or str(error)
+    return f"can't listen on file descriptor {fd}: {why}"
 
 
 def _holder(port: int) -> str | None:

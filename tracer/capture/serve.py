@@ -7,22 +7,21 @@ import contextlib
 import logging
 import os
 import platform
-import sys
 import traceback
-from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from tracer.capture.configure import configure
 from tracer.capture.frameworks import watch
 from tracer.capture.gate import Gate
 from tracer.capture.importer import AppError, load
 from tracer.capture.loop import Lines, LinesError, Watchdog
 from tracer.capture.options import Options
 from tracer.capture.output import ACCESS, SERVER
-from tracer.capture.ports import explain
-from tracer.capture.probe import Note, Probe
-from tracer.capture.server import Config, Server, WSProtocol
-from tracer.capture.sources import set_root, snapshot
+from tracer.capture.ports import explain, explain_fd, explain_path
+from tracer.capture.probe import Probe
+from tracer.capture.server import Server
+from tracer.capture.sources import own_files, set_root, snapshot
 
 DONE = 0
 USAGE = 2
@@ -62,37 +61,9 @@ def build(
             )
         if options.lines:
             _watch_lines()
-        snapshot(_own_files(root))
+        snapshot(own_files(root))
         app = watch(app, probe)
-    config = Config(
-        app,
-        app_name=options.app,
-        host=options.host,
-        port=options.port,
-        backlog=options.backlog,
-        loop=options.loop,
-        lifespan=options.lifespan,
-        root_path=options.root_path,
-        limit_concurrency=options.limit_concurrency,
-        limit_max_requests=options.limit_max_requests,
-        timeout_keep_alive=options.timeout_keep_alive,
-        timeout_head=options.timeout_head,
-        timeout_graceful_shutdown=options.timeout_graceful_shutdown,
-        headers=options.headers,
-        join_head=options.join_head,
-        date_header=options.date_header,
-        server_header=options.server_header,
-        access_log=options.access_log,
-        h11_max_incomplete_event_size=options.h11_max_incomplete_event_size,
-        ws_protocol_class=None if options.ws == "none" else WSProtocol,
-        ws_max_size=options.ws_max_size,
-        ws_ping_interval=options.ws_ping_interval,
-        ws_ping_timeout=options.ws_ping_timeout,
-        ws_per_message_deflate=options.ws_per_message_deflate,
-        note=None if probe is None else Note(probe),
-        gate=gate,
-    )
-    return Server(config)
+    return Server(configure(options, app, probe, gate))
 
 
 def _settle(options: Options) -> None:
@@ -115,16 +86,6 @@ def _watch_lines() -> None:
         Lines().start()
     except LinesError as error:
         raise AppError(str(error), usage=True) from error
-
-
-def _own_files(root: Path) -> Iterator[str]:
-    """The files that the app's own modules were loaded from."""
-    for module in tuple(sys.modules.values()):
-        file = vars(module).get("__file__")
-        if not isinstance(file, str) or not file.startswith(f"{root}{os.sep}"):
-            continue
-        if "site-packages" not in Path(file).parts and file.endswith(".py"):
-            yield file
 
 
 def run(server: Server) -> int:
@@ -166,6 +127,10 @@ def failure(error: BaseException) -> tuple[str, str, int]:
 def not_started(options: Options, problem: BaseException | None) -> str:
     """Why a server that was configured came to nothing."""
     if isinstance(problem, OSError):
+        if options.fd is not None:
+            return explain_fd(problem, options.fd)
+        if options.uds is not None:
+            return explain_path(problem, options.uds)
         return explain(problem, options.host, options.port)
     return (
         "the app's startup failed, so nothing is served; --lifespan off"

@@ -17,7 +17,7 @@ from typing import Any
 from tracer.capture.importer import AppError, split
 from tracer.capture.options import Options
 from tracer.capture.terminal import terminal_of
-from tracer.cli import checks, serving
+from tracer.cli import checks, listening, serving
 from tracer.cli.facts import facts
 from tracer.cli.findings import findings
 from tracer.cli.parser import LEVELS
@@ -44,7 +44,8 @@ DEMO_PACE = {"tui": "7", "text": "1.5"}
 
 SERVER_OPTIONS = (
     "factory", "app_dir", "lifespan", "root_path", "host", "port", "backlog",
-    "limit_concurrency", "limit_max_requests", "timeout_keep_alive",
+    "limit_concurrency", "limit_max_requests", "limit_max_requests_jitter",
+    "reset_contextvars", *listening.NAMES, "timeout_keep_alive",
     "timeout_head", "join_head",
     "timeout_graceful_shutdown", "date_header", "server_header",
     "access_log", "h11_max_incomplete_event_size", "slow_callback", "lens",
@@ -189,6 +190,7 @@ def _wrong_serving(options: Namespace) -> str | None:
         checks.wrong_environment(options.env_file)
         or checks.wrong_reload(options)
         or checks.wrong_python(options)
+        or listening.wrong(options)
     )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from typing import Any, NoReturn
 
-from tracer.cli import sending
+from tracer.cli import listening, sending
 from tracer.cli.manual import (
     ABOUT,
     BREAK,
@@ -35,18 +35,10 @@ REFUSED = {
     " app has taken it",
     "--interface": "only ASGI 3 apps are served; a2wsgi and asgiref make one"
     " of others",
-    "--reset-contextvars": "what a request's task inherits is part of the"
-    " picture",
     "--timeout-worker-healthcheck": "there are no workers: a trace shows one"
     " process",
-    "--uds": "it listens on a host and port only",
-    "--fd": "it listens on a host and port only",
     "--log-config": "log records are part of the trace; what the app sets up"
     " itself with logging.config stays as it is",
-    "--proxy-headers": "no proxy's headers are believed",
-    "--forwarded-allow-ips": "no proxy's headers are believed",
-    "--ssl-keyfile": "it speaks plain HTTP, which can be shown",
-    "--ssl-certfile": "it speaks plain HTTP, which can be shown",
 }
 """uvicorn's options that are refused, and why."""
 
@@ -230,6 +222,7 @@ def _serve(commands: Any) -> None:  # noqa: ANN401
     _recording(parser)
     _app_options(parser.add_argument_group("the app"))
     _reload_options(parser.add_argument_group("starting again"))
+    listening.fill(parser)
     _server_options(parser.add_argument_group("the server"))
     add_websocket_options(
         parser.add_argument_group("WebSockets"), seconds, number(1)
@@ -443,11 +436,6 @@ def _server_options(group: Any) -> None:  # noqa: ANN401
             help=f"{what} (default: {said})",
         )
     add(
-        "--host",
-        default="127.0.0.1",
-        help="address to listen on (default: 127.0.0.1, this machine only)",
-    )
-    add(
         "--header",
         dest="headers",
         type=header,
@@ -467,6 +455,12 @@ def _server_options(group: Any) -> None:  # noqa: ANN401
         help="hold a response's head back until its body begins, and write"
         " both at once; faster, but a slow body keeps the head waiting",
     )
+    add(
+        "--reset-contextvars",
+        action="store_true",
+        help="run each request in an empty context; what the lifespan has set"
+        " there is not seen then",
+    )
     for name, what in _SWITCHES:
         both_ways = argparse.BooleanOptionalAction
         add(name, action=both_ways, default=True, help=what)
@@ -477,6 +471,12 @@ _NUMBERS: tuple[tuple[str, Any, float | None, str], ...] = (
     ("--backlog", number(1), 2048, "connections the kernel keeps waiting"),
     ("--limit-concurrency", number(0), None, "answer 503 from N on"),
     ("--limit-max-requests", number(1), None, "end after N responses"),
+    (
+        "--limit-max-requests-jitter",
+        number(0),
+        0,
+        "or after up to N more, by chance",
+    ),
     (
         "--slow-callback",
         seconds,

@@ -13,7 +13,7 @@ from dotenv.main import DotEnv
 from msgspec.structs import replace
 
 from tracer.capture.options import Options
-from tracer.cli import checks
+from tracer.cli import checks, listening
 from tracer.cli.say import say
 from tracer.host.child import LiveFeed
 from tracer.host.foreground import Foreground
@@ -46,7 +46,12 @@ def feed_of(options: Namespace, told: Options) -> LiveFeed | ReloadingFeed:
     python, runs = options.python, _runs(told)
 
     def start(run: Run) -> LiveFeed:
-        return LiveFeed(options.app, runs(run), python=python)
+        return LiveFeed(
+            options.app,
+            runs(run),
+            python=python,
+            inherits=listening.inherited(options),
+        )
 
     watched = _watched(options)
     if watched is None:
@@ -69,7 +74,11 @@ def in_foreground(options: Namespace, told: Options) -> int:
     if watched is not None and told.port == 0:
         told = replace(told, port=_free_port(told.host))
     return Foreground(
-        _runs(told), say, python=options.python, watched=watched
+        _runs(told),
+        say,
+        python=options.python,
+        watched=watched,
+        inherits=listening.inherited(options),
     ).run()
 
 

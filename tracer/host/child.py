@@ -56,6 +56,7 @@ class LiveFeed:
         *,
         client: Sequence[str] | None = None,
         python: str | None = None,
+        inherits: Sequence[int] = (),
     ) -> None:
         """Start the child.
 
@@ -65,6 +66,7 @@ class LiveFeed:
             client: Arguments for the scripted client, which is started when
                 the server listens; None: there is none.
             python: The app's own interpreter; None: ours.
+            inherits: Descriptors that it listens on.
 
         Raises:
             OSError: It can't be started.
@@ -78,7 +80,7 @@ class LiveFeed:
         self._broken: str | None = None
         self._stopping = threading.Event()
         self._killed = False
-        self._process = Process(MODULE, python=python)
+        self._process = Process(MODULE, python=python, inherits=inherits)
         self._process.tell(options)
         self._clients = Clients(self._process.tell_patiently)
         self._reader = threading.Thread(

@@ -10,7 +10,7 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import FrameType
 
 from tracer.boot import command
@@ -49,6 +49,7 @@ class Foreground:
         *,
         python: str | None = None,
         watched: Watched | None = None,
+        inherits: Sequence[int] = (),
     ) -> None:
         """Start nothing yet.
 
@@ -57,11 +58,13 @@ class Foreground:
             say: Tells the user a sentence.
             python: The app's own interpreter; None: ours.
             watched: Which changes start it again; None: none do.
+            inherits: Descriptors that it listens on.
         """
         self._line = line
         self._say = say
         self._python = python
         self._watched = watched
+        self._inherits = inherits
         self._over = threading.Event()
         self._interrupts = 0
         self._runs = 0
@@ -93,7 +96,7 @@ class Foreground:
         try:
             self._process = process = subprocess.Popen(  # noqa: S603
                 command(MODULE, str(reads), python=self._python),
-                pass_fds=(reads,),
+                pass_fds=(reads, *self._inherits),
             )
         finally:
             os.close(reads)

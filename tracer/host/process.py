@@ -24,7 +24,11 @@ class Process:
     """
 
     def __init__(
-        self, module: str, *arguments: str, python: str | None = None
+        self,
+        module: str,
+        *arguments: str,
+        python: str | None = None,
+        inherits: Sequence[int] = (),
     ) -> None:
         """Start it.
 
@@ -32,6 +36,7 @@ class Process:
             module: Its `main` is called.
             arguments: For it.
             python: In which interpreter; None: in this one.
+            inherits: Descriptors that stay open in it.
 
         Raises:
             OSError: It can't be started.
@@ -41,6 +46,7 @@ class Process:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            pass_fds=inherits,
             start_new_session=True,
         )
         self._said: deque[str] = deque(maxlen=LAST)
