@@ -6,6 +6,10 @@ from typing import Any
 import h11
 import pytest
 from h11 import _state
+from wsproto import ConnectionType, WSConnection
+from wsproto import events as ws
+from wsproto.connection import ConnectionState
+from wsproto.utilities import LocalProtocolError
 
 from tracer.events.states import (
     CLIENT_NEXT,
@@ -14,10 +18,15 @@ from tracer.events.states import (
     RESPONSE_EXPECTS,
     RESPONSE_NEXT,
     SERVER_NEXT,
+    SOCKET_CLOSE,
+    SOCKET_ENDINGS,
+    SOCKET_EXPECTS,
+    SOCKET_NEXT,
     STATE_CHANGES,
     STREAMING,
     WAITING,
     ResponseState,
+    SocketState,
 )
 
 OUR_MACHINES = {_state.CLIENT: CLIENT_NEXT, _state.SERVER: SERVER_NEXT}
@@ -123,3 +132,98 @@ def test_each_way_to_end_has_its_ending() -> None:
         "incomplete",
         "disconnected",
     }
+
+
+# --- the WebSocket -----------------------------------------------------------
+
+
+def in_state(state: SocketState) -> WSConnection:
+    """Bring wsproto's machine into a state, as a server's does."""
+    conn = WSConnection(ConnectionType.SERVER)
+    client = WSConnection(ConnectionType.CLIENT)
+    conn.receive_data(client.send(ws.Request(host="a", target="/")))
+    list(conn.events())
+    if state is SocketState.REJECTING:
+        conn.send(ws.RejectConnection(has_body=True))
+    elif state is not SocketState.CONNECTING:
+        client.receive_data(conn.send(ws.AcceptConnection()))
+        list(client.events())
+    if state in {SocketState.LOCAL_CLOSING, SocketState.CLOSED}:
+        conn.send(ws.CloseConnection(code=1000))
+    if state in {SocketState.REMOTE_CLOSING, SocketState.CLOSED}:
+        conn.receive_data(client.send(ws.CloseConnection(code=1000)))
+        list(conn.events())
+    assert conn.state.name == state
+    return conn
+
+
+SENT: dict[tuple[str, bool], ws.Event] = {
+    ("websocket.accept", False): ws.AcceptConnection(),
+    ("websocket.http.response.start", False): ws.RejectConnection(
+        has_body=True
+    ),
+    ("websocket.http.response.body", True): ws.RejectData(
+        data=b"", body_finished=False
+    ),
+    ("websocket.http.response.body", False): ws.RejectData(data=b""),
+    ("websocket.send", False): ws.TextMessage(data=""),
+}
+
+
+def after_sending(conn: WSConnection, event: ws.Event) -> str | None:
+    try:
+        conn.send(event)
+    except (LocalProtocolError, h11.LocalProtocolError):
+        return None
+    return conn.state.name
+
+
+@pytest.mark.parametrize("state", SocketState)
+def test_what_the_app_may_send_is_what_wsproto_can(state: SocketState) -> None:
+    sent = dict(SENT)
+    # One message stands for two of wsproto's.
+    closes: ws.Event = ws.CloseConnection(code=1000)
+    if state is SocketState.CONNECTING:
+        closes = ws.RejectConnection(status_code=403)
+    if state is not SocketState.REMOTE_CLOSING:  # there the server answers
+        sent["websocket.close", False] = closes
+    theirs = {
+        (kind, more): after_sending(in_state(state), event)
+        for (kind, more), event in sent.items()
+    }
+    ours = {
+        key: after.value
+        if (after := SOCKET_NEXT.get((state, *key))) is not None
+        else None
+        for key in sent
+    }
+    assert ours == theirs
+
+
+@pytest.mark.parametrize("state", SocketState)
+def test_a_close_frame_moves_it_as_it_moves_wsproto(
+    state: SocketState,
+) -> None:
+    close = ws.CloseConnection(code=1000)
+    after = SOCKET_CLOSE.get((state, "out"))
+    theirs = after_sending(in_state(state), close)
+    assert theirs == (None if after is None else after.value)
+    if (after := SOCKET_CLOSE.get((state, "in"))) is not None:
+        conn = in_state(state)
+        conn.receive_data(b"\x88\x80\0\0\0\0")
+        list(conn.events())
+        assert conn.state.name == after
+
+
+def test_the_states_of_a_websocket_are_wsprotos() -> None:
+    assert {each.value for each in SocketState} == {
+        each.name for each in ConnectionState
+    }
+    assert set(SOCKET_EXPECTS) == set(SocketState)
+
+
+def test_each_way_to_end_a_websocket_has_its_ending() -> None:
+    every = itertools.product(
+        ("returned", "returned a value", "raised"), (None, *SocketState)
+    )
+    assert set(SOCKET_ENDINGS) == set(every)

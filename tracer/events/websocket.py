@@ -62,7 +62,7 @@ class WsFragment(WsEvent, tag="ws.fragment", frozen=True, gc=False):
     direction: Direction
     type: Sort
     n: int
-    """Bytes in this frame, unpacked."""
+    """Bytes in this frame, unpacked; of a text, its whole characters'."""
     last: bool
     buffered: int
     """Bytes of the message so far, this frame included."""

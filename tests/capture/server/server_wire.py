@@ -68,6 +68,9 @@ class Transport(asyncio.Transport):
     def get_write_buffer_size(self) -> int:
         return 99
 
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        self.protocol = protocol
+
     def is_closing(self) -> bool:
         return self.closing
 
@@ -97,9 +100,13 @@ class Wire:
         self.errors: list[dict[str, Any]] = []
         self.loop.set_exception_handler(lambda _, e: self.errors.append(e))
         self.transport = Transport(self.loop)
-        self.protocol = self._soon(make, self)
-        self.transport.protocol = self.protocol
+        self.transport.protocol = self._soon(make, self)
         self._soon(self.protocol.connection_made, self.transport)
+
+    @property
+    def protocol(self) -> Any:
+        """Whoever has the transport now."""
+        return self.transport.protocol
 
     def _soon(self, call: Callable[..., Any], *args: Any) -> Any:
         found: list[Any] = []

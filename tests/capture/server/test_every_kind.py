@@ -21,7 +21,10 @@ import pytest
 import trustme
 from server_running import PATIENCE, Running, running
 from server_tls import TLSClient, certificate
+from socket_wire import App as SocketApp
+from socket_wire import echoes, frame
 
+from tracer.capture.server import WSProtocol
 from tracer.capture.server.proxy import TrustedProxies
 from tracer.events import KINDS
 from tracer.events.log import Decoder, Record
@@ -30,9 +33,8 @@ WANTED = [
     kind
     for kind, cls in KINDS.items()
     if (
-        cls.layer in {"server", "connection", "h11", "cycle"}
-        # Said by the frameworks' stages, and by the tests of WebSockets.
-        and kind not in {"scope.changed", "protocol.switched"}
+        cls.layer in {"server", "connection", "h11", "cycle", "websocket"}
+        and kind != "scope.changed"  # said by the frameworks' stages
     )
     or kind.startswith(("task.", "loop.select", "loop.accept", "selector."))
 ]
@@ -188,6 +190,30 @@ def small(run: Running) -> None:
     assert b" 503 " in client.read_all()
 
 
+def talking(run: Running) -> None:
+    """A WebSocket's client: in two frames, and then too much."""
+    client = run.client()
+    client.send(HANDSHAKE)
+    client.read_until(b"\r\n\r\n")
+    client.send(frame(1, b"a", fin=False) + frame(10, b"") + frame(0, b"b"))
+    client.read_until(b"\x81\x02ab")
+    client.send(frame(2, bytes(11)))
+    client.read_all()
+
+
+def silent(run: Running) -> None:
+    """One that answers no ping."""
+    client = run.client()
+    client.send(HANDSHAKE)
+    client.read_all()
+
+
+HANDSHAKE = (
+    b"GET / HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\n"
+    b"upgrade: websocket\r\nsec-websocket-version: 13\r\n"
+    b"sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+)
+
 SIGNALLED = textwrap.dedent("""
     import sys
     from tracer.capture.probe import Note, Probe
@@ -288,6 +314,19 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, int]:
         with running(bare, port=run.port) as second:
             pass
     records += [*run.events, *second.events]
+    pings: list[dict[str, Any]] = [
+        {"ws_ping_interval": None},
+        {"ws_ping_interval": 0.02, "ws_ping_timeout": 0.02},
+    ]
+    for act, options in zip((talking, silent), pings, strict=True):
+        with running(
+            SocketApp(echoes),
+            ws_protocol_class=WSProtocol,
+            ws_max_size=10,
+            **options,
+        ) as run:
+            act(run)
+        records += run.events
     for when in ("startup", "shutdown"):
         with running(failing(when)) as run:
             pass

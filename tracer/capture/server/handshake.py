@@ -9,16 +9,16 @@ from collections.abc import Sequence
 from typing import Literal
 from urllib.parse import quote
 
+from wsproto import WSConnection
 from wsproto.events import AcceptConnection, RejectConnection, RejectData
+from wsproto.utilities import RemoteProtocolError
 
 from tracer.capture import redact
-from tracer.capture.probe import Note
 from tracer.capture.server.asgi import Scope
 from tracer.capture.server.deflate import BoundedDeflate
 from tracer.capture.server.head import Header
 from tracer.capture.server.socket_writer import SocketWriter
 from tracer.events import (
-    AccessLog,
     Bytes,
     ResponseComplete,
     ResponseStart,
@@ -40,6 +40,25 @@ ERROR_HEADERS: list[Header] = [
     (b"connection", b"close"),
     (b"content-length", b"21"),
 ]
+
+
+def wrong_handshake(
+    conn: WSConnection, data: bytes
+) -> tuple[RejectConnection, str] | None:
+    """Let wsproto read a request; give the answer to one that is wrong.
+
+    Source: RFC 6455, section 4.2.1; uvicorn, `WSProtocol.data_received`
+    """
+    try:
+        conn.receive_data(data)
+    except RemoteProtocolError as error:
+        hint = error.event_hint
+        assert isinstance(hint, RejectConnection)
+        return hint, str(error)
+    except ValueError:
+        # wsproto decodes some headers, whatever is in them.
+        return RejectConnection(), "a header is no text"
+    return None
 
 
 class Handshake:
@@ -121,21 +140,17 @@ class Handshake:
         event = RejectConnection(
             status_code=500, headers=list(ERROR_HEADERS), has_body=True
         )
-        self._reject(event, "failed", SocketState.CLOSED, where)
-        writer = self.writer
-        writer.put(writer.conn.send(RejectData(data=ERROR)), "body", where)
-        if (note := writer.note) is not None:
-            text = ERROR.decode()
-            note.four(Bytes, where, "out", "body", text, len(ERROR))
+        self._reject(event, "failed", SocketState.CLOSED, where, body=ERROR)
         self._complete(len(ERROR), where)
 
-    def _reject(
+    def _reject(  # noqa: PLR0913, PLR0917  # what differs among them
         self,
         event: RejectConnection,
         outcome: Outcome,
         state: SocketState,
         where: int | None,
         reason: str | None = None,
+        body: bytes = b"",
     ) -> None:
         writer = self.writer
         output = writer.conn.send(event)
@@ -146,6 +161,11 @@ class Handshake:
         self._say(
             outcome, status, output, [(who, headers)], where, reason=reason
         )
+        if body:
+            output += writer.conn.send(RejectData(data=body))
+            if (note := writer.note) is not None:
+                text = body.decode()
+                note.four(Bytes, where, "out", "body", text, len(body))
         writer.put(output, "handshake", where)
 
     def _complete(self, n: int, where: int | None) -> None:
@@ -213,14 +233,10 @@ def _agreed(head: bytes) -> str:
     return ""
 
 
-def log_handshake(
-    logger: logging.Logger,
-    scope: Scope,
-    answer: str,
-    note: Note | None,
-    where: int | None,
-) -> None:
+def log_handshake(logger: logging.Logger, scope: Scope, answer: str) -> None:
     """Write the line of one handshake: `accepted` in brackets, or a status.
+
+    It is no access line: uvicorn writes it with the server's own.
 
     Source: uvicorn, `WSProtocol.send`
     """
@@ -229,6 +245,3 @@ def log_handshake(
     if scope["query_string"]:
         path += "?" + scope["query_string"].decode("ascii")
     logger.info('%s - "WebSocket %s" %s', client, path, answer)
-    if note is not None:
-        path = redact.path(path.encode("ascii"))
-        note(AccessLog, where, f'{client} - "WebSocket {path}" {answer}')

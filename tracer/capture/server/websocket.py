@@ -10,11 +10,9 @@ import logging
 from typing import Any, Literal
 
 from wsproto import events
-from wsproto.utilities import RemoteProtocolError
 
 from tracer.capture.gate import Kept
-from tracer.capture.loop import claim
-from tracer.capture.probe import CURRENT, Note
+from tracer.capture.probe import CURRENT
 from tracer.capture.server.address import (
     address,
     get_local_addr,
@@ -25,21 +23,23 @@ from tracer.capture.server.adopt import adopt
 from tracer.capture.server.config import Config
 from tracer.capture.server.deflate import BoundedDeflate
 from tracer.capture.server.flow import HIGH_WATER_LIMIT, FlowControl
-from tracer.capture.server.handshake import Handshake
+from tracer.capture.server.handshake import Handshake, wrong_handshake
 from tracer.capture.server.incoming import Incoming
+from tracer.capture.server.introduction import introduce
 from tracer.capture.server.pings import Pings
+from tracer.capture.server.proxy import TrustedProxies, trusting
 from tracer.capture.server.socket_writer import SocketWriter
 from tracer.capture.server.state import ServerState
 from tracer.capture.server.websocket_cycle import WebSocketCycle
 from tracer.capture.server.websocket_scope import (
     note_websocket_scope,
+    seen_client,
     websocket_scope,
 )
 from tracer.capture.sources import Places, place
 from tracer.events import (
     ClientDisconnected,
     ConnectionLost,
-    ConnectionMade,
     ConnShutdown,
     DataReceived,
     EofReceived,
@@ -77,7 +77,6 @@ class WSProtocol(asyncio.Protocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         self.config = config = adopt(config)
-        self.app = config.loaded_app
         self.loop = _loop or asyncio.get_running_loop()
         self.logger = logging.getLogger(config.logger_name)
         self.app_state = app_state
@@ -92,6 +91,7 @@ class WSProtocol(asyncio.Protocol):
         self.server: tuple[str, int | None] | None = None
         self.client: tuple[str, int] | None = None
         self.scheme: Literal["ws", "wss"] = "ws"
+        self.proxies: TrustedProxies | None = None
         self.close_timeout = CLOSE_TIMEOUT
         self.close_timer: asyncio.TimerHandle | None = None
         self.linger_timer: asyncio.TimerHandle | None = None
@@ -102,18 +102,13 @@ class WSProtocol(asyncio.Protocol):
         self.early = bytearray()
         self.opened = False
         self.note, self.obj = config.note, 0
-        if self.note is not None:
-            self.obj = self.note.probe.next_obj()
-            self.note(ProtocolCreated, _INIT, self.obj)
 
     @property
     def ping_timer(self) -> asyncio.TimerHandle | None:
-        """Until the next ping."""
         return self.pings.ping_timer
 
     @property
     def ping_sent_at(self) -> float:
-        """When the latest ping was sent, on the loop's clock."""
         return self.pings.ping_sent_at
 
     def connection_made(  # type: ignore[override]  # it is a Transport here
@@ -124,8 +119,15 @@ class WSProtocol(asyncio.Protocol):
         self.server = get_local_addr(transport)
         self.client = get_remote_addr(transport)
         self.scheme = "wss" if is_ssl(transport) else "ws"
+        self.proxies = trusting(self.config.trusted_proxies, self.client)
+        if self.note is not None:
+            # Not before: whose it is, is known only now.
+            self.obj = self.note.probe.next_obj()
+            self.note(ProtocolCreated, _INIT, self.obj)
         if self.note is not None and self.note.conn is None:
-            self.note = self._note_connection(self.note)
+            # Another's protocol had it, and has said nothing.
+            self.note, _ = introduce(self, self.note, AT.connection_made)
+            self.note = self.note.about(req=self.note.probe.next_req())
         self.flow = FlowControl(transport, self.note)
         self.writer = SocketWriter(transport, self.note)
         self.pings = Pings(
@@ -136,16 +138,6 @@ class WSProtocol(asyncio.Protocol):
             self.config.ws_ping_timeout,
             self.keepalive_timeout,
         )
-
-    def _note_connection(self, server: Note) -> Note:
-        """Say whose connection this is, if another's protocol had it."""
-        sock = self.transport.get_extra_info("socket")
-        fd = -1 if sock is None else sock.fileno()
-        note = server.about(conn=claim(fd, server.probe))
-        ends = address(self.client), address(self.server)
-        count = len(self.connections)
-        note(ConnectionMade, AT.connection_made, self.obj, *ends, count)
-        return note.about(req=note.probe.next_req())
 
     def data_received(self, data: bytes) -> None:
         note = self.note
@@ -164,7 +156,11 @@ class WSProtocol(asyncio.Protocol):
             case SocketState.CONNECTING if self.cycle is not None:
                 self._keep(data)
             case SocketState.CONNECTING:
-                self._read_handshake(data)
+                wrong = wrong_handshake(self.writer.conn, data)
+                if wrong is None:
+                    self.handle_events()
+                else:
+                    self.refuse(*wrong)
             case SocketState.OPEN | SocketState.LOCAL_CLOSING:
                 self.writer.conn.receive_data(data)
                 self.handle_events()
@@ -176,19 +172,6 @@ class WSProtocol(asyncio.Protocol):
         self.early += data
         if len(self.early) > HIGH_WATER_LIMIT:
             self.flow.pause_reading("pipelining", len(self.early))
-
-    def _read_handshake(self, data: bytes) -> None:
-        try:
-            self.writer.conn.receive_data(data)
-        except RemoteProtocolError as error:
-            hint = error.event_hint
-            assert isinstance(hint, events.RejectConnection)
-            self.refuse(hint, str(error))
-        except ValueError:
-            # wsproto decodes some headers, whatever is in them.
-            self.refuse(events.RejectConnection(), "a header is no text")
-        else:
-            self.handle_events()
 
     def refuse(self, event: events.RejectConnection, reason: str) -> None:
         """Answer what is no handshake, and close. No app hears of it."""
@@ -223,18 +206,20 @@ class WSProtocol(asyncio.Protocol):
             self.config.root_path,
             self.app_state.copy(),
         )
-        if (note := self.note) is not None:
+        note = self.note
+        client = seen_client(scope, self.proxies, note)
+        if note is not None:
             note.asked = "GET", scope["path"]
-            ends = address(self.client), address(self.server)
-            note_websocket_scope(note, scope, *ends)
+            server = address(self.server)
+            note_websocket_scope(note, scope, client, server)
         config, defaults = self.config, self.server_state.default_headers
-        limit = config.ws_max_size if config.ws_per_message_deflate else None
+        packs = config.ws_per_message_deflate
         self.cycle = cycle = WebSocketCycle(
             scope=scope,
             writer=self.writer,
             flow=self.flow,
             handshake=Handshake(self.writer, defaults, config.date_header),
-            extension=None if limit is None else BoundedDeflate(limit),
+            extension=BoundedDeflate(config.ws_max_size) if packs else None,
             logger=self.logger,
             on_open=self.on_open,
             on_close=self.on_close,
@@ -243,7 +228,7 @@ class WSProtocol(asyncio.Protocol):
         cycle.put({"type": "websocket.connect"})
         # Set right first, since the new task copies the context: see CURRENT.
         token = CURRENT.set(note)
-        task = self.loop.create_task(cycle.run_asgi(self.app))
+        task = self.loop.create_task(cycle.run_asgi(config.loaded_app))
         CURRENT.reset(token)
         task.add_done_callback(self.tasks.discard)
         self.tasks.add(task)
@@ -354,12 +339,8 @@ class WSProtocol(asyncio.Protocol):
         self.writer.close(where, reason)
         if self.linger_timer is None:
             # close() alone would wait for ever for what isn't read.
-            self.linger_timer = self.loop.call_later(
-                LINGER_TIMEOUT, self._abort
-            )
-
-    def _abort(self) -> None:
-        self.transport.abort()
+            abort = lambda: self.transport.abort()  # noqa: E731, PLW0108
+            self.linger_timer = self.loop.call_later(LINGER_TIMEOUT, abort)
 
     def eof_received(self) -> None:
         if (note := self.note) is not None:

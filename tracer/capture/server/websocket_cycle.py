@@ -329,7 +329,7 @@ class WebSocketCycle:
         self.on_close()
 
     def _log(self, answer: str) -> None:
-        log_handshake(self.logger, self.scope, answer, self.note, AT.send)
+        log_handshake(self.logger, self.scope, answer)
 
 
 AT = Places(WebSocketCycle)

@@ -7,7 +7,9 @@ from wsproto.events import Request
 
 from tracer.capture import redact
 from tracer.capture.probe import Note
+from tracer.capture.server.address import address
 from tracer.capture.server.asgi import Scope
+from tracer.capture.server.proxy import FOR, PROTO, TrustedProxies, believe
 from tracer.capture.server.shown import shown_scope
 from tracer.capture.sources import place
 from tracer.events import ScopeBuilt
@@ -54,6 +56,16 @@ def websocket_scope(  # noqa: PLR0913, PLR0917  # all that it says
         "state": state,
         "extensions": {"websocket.http.response": {}},
     }
+
+
+def seen_client(
+    scope: Scope, proxies: TrustedProxies | None, note: Note | None
+) -> str:
+    """Give the client as text; if a trusted proxy names another, that one."""
+    names = {name for name, _ in scope["headers"]}
+    if proxies is None or not names & {FOR, PROTO}:
+        return address(scope["client"])
+    return believe(scope, proxies, note)
 
 
 def note_websocket_scope(
