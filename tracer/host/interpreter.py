@@ -15,6 +15,7 @@ NEEDED = ("h11", "msgspec", "starlette", "wsproto")
 """What the traced process itself imports; all else is the viewer's."""
 
 OLDEST = (3, 11)
+ANY = "0"
 
 PATIENCE = 20.0
 """Seconds that it may take to tell what it has."""
@@ -93,7 +94,10 @@ def examine(python: str, extra: Sequence[str] = ()) -> None:
             f"{name} {found[name]}" if name in found else f"no {name}"
             for name in unfit
         )
-        packages = " ".join(f"'{name}>={wanted[name]}'" for name in unfit)
+        packages = " ".join(
+            name if wanted[name] == ANY else f"'{name}>={wanted[name]}'"
+            for name in unfit
+        )
         raise UnfitError(
             f"--python {python} has {has}: {python} -m pip install {packages}"
         )
@@ -104,7 +108,7 @@ def wanted_versions(names: Iterable[str]) -> dict[str, str]:
     pattern = re.compile(r"([\w.-]+?)\s*>=\s*([\d.]+)")
     asked = (pattern.match(each) for each in requires("asgi-trace") or ())
     oldest = {each[1].lower(): each[2] for each in asked if each}
-    return {name: oldest.get(name, "0") for name in names}
+    return {name: oldest.get(name, ANY) for name in names}
 
 
 def _ask(
