@@ -88,7 +88,6 @@ class Looks:
         "_first",
         "_known",
         "_looked",
-        "_over",
         "_walked",
         "careful",
         "hamt",
@@ -102,15 +101,16 @@ class Looks:
 
     def __init__(self, note: Note, scope: Any) -> None:
         self.log: list[Any] = []
-        self.careful = Looks.walks > 0
-        if self.careful:
-            Looks.walks -= 1
-        self.scope: Any = None
-        self.size = 0
-        self._before: dict[Any, Any] = {}
+        walks = Looks.walks
+        self.careful = walks > 0
+        if walks:
+            Looks.walks = walks - 1
         if type(scope) is dict:
-            self.scope, self._before = scope, scope.copy()
+            self.scope: Any = scope
             self.size = len(scope)
+            self._before: dict[Any, Any] = scope.copy()
+        else:
+            self.scope, self.size, self._before = None, 0, {}
         context = copy_context()
         self.hamt: object = referents(context)[0]
         self._first: tuple[Context, Here] | None = context, _here(note)
@@ -118,7 +118,6 @@ class Looks:
         # How long the log was
         self._looked = 0  # when the context was looked at last
         self._walked = 0  # when the scope was walked through
-        self._over = False
 
     def enter(
         self, note: Note, name: str, scope: Any = None, walk: bool = False
@@ -155,7 +154,6 @@ class Looks:
 
     def end(self) -> None:
         """Forget all, since the outermost stage is left."""
-        self._over = True
         self.scope = self.hamt = self._first = None
         self.log, self._before, self._known = [], {}, {}
 
@@ -177,7 +175,7 @@ class Looks:
 
     def _grown(self, note: Note, scope: Any) -> None:
         """Say which keys a stage has put in; they stand at the end."""
-        before = self._before
+        before, log = self._before, self.log
         if len(scope) - len(before) == 1:  # as a rule
             names: tuple[Any, ...] = (next(reversed(scope)),)
         else:
@@ -187,7 +185,10 @@ class Looks:
                 return  # others were taken out: see `_walk`
             before[key] = scope[key]
         self.size = len(before)
-        note.three(ScopeChanged, None, self._by(), names, False)
+        by = log[-1] if log else ""
+        if type(by) is not str:
+            by = self._by()
+        note.three(ScopeChanged, None, by, names, False)
 
     def _walk(self, note: Note, scope: Any) -> None:
         """Say which keys a stage has put in, or filled anew."""
@@ -197,7 +198,7 @@ class Looks:
         if not copied and len(scope) == self.size:
             if all(map(is_, scope.values(), before.values())):
                 return
-        elif type(scope) is not dict or self._over:
+        elif type(scope) is not dict or self.hamt is None:
             return
         names = tuple(
             key
@@ -223,8 +224,8 @@ class Looks:
 
     def _context(self, note: Note, by: str = "") -> None:
         """Tell what a context has that is new, and what it lacks."""
-        if self._over:
-            return
+        if self.hamt is None:
+            return  # it is over
         if self._first is not None:
             # Only now, since most requests come to no change.
             self._known = _known_of(*self._first)

@@ -21,7 +21,13 @@ from tracer.capture.frameworks.look import (
     name_of,
 )
 from tracer.capture.frameworks.patch import ASGI_ARGUMENTS, Stage, patch
-from tracer.capture.frameworks.trail import entering, leaving, raised, trail_of
+from tracer.capture.frameworks.trail import (
+    Trail,
+    entering,
+    leaving,
+    raised,
+    trail_of,
+)
 from tracer.capture.loop.lines import want
 from tracer.capture.probe import Note
 from tracer.capture.sources import place
@@ -192,17 +198,25 @@ class EndpointStage(Stage):
         self.mode = mode
 
     def enter(self, note: Note, args: tuple[Any, ...]) -> object:
-        entering(note, self.name)
-        note.three(EndpointEnter, self.where, self.name, self.form, self.mode)
-        return self.name
+        name = self.name
+        # `entering`, in place: most requests come to an endpoint.
+        trail: Trail | None = note.trail
+        if trail is not None and (looks := trail.looks) is not None:
+            looks.enter(note, name)
+        note.three(EndpointEnter, self.where, name, self.form, self.mode)
+        return name
 
     def token_for(self, args: tuple[Any, ...]) -> str:
         return self.name
 
     def leave(self, note: Note, token: Any, result: object) -> None:
-        watch_response(result)
-        leaving(note, token)
-        note.two(EndpointExit, self.where, token, type(result).__name__)
+        cls = type(result)
+        if cls not in _responses:
+            watch_response(result)
+        trail: Trail | None = note.trail
+        if trail is not None and (looks := trail.looks) is not None:
+            looks.leave(note, token)
+        note.two(EndpointExit, self.where, token, cls.__name__)
 
     def fail(self, note: Note, token: Any, error: BaseException) -> None:
         leaving(note, token)
@@ -255,7 +269,8 @@ class ResponseStage(Stage):
 
     def enter(self, note: Note, args: tuple[Any, ...]) -> object:
         response = args[0]
-        if not self.outermost(response):
+        cls = type(response)
+        if not (self.outer.get(cls) or self.outermost(response)):
             return None
         own = attributes(response)
         trail = note.trail or trail_of(note)
@@ -265,8 +280,9 @@ class ResponseStage(Stage):
                 if name == b"location":
                     note(RouterRedirect, self.where, redact.target(value))
         status = own.get("status_code")
-        number = int(status) if is_a(status, int) else 0
-        note.two(ResponseCall, self.where, type(response).__name__, number)
+        if type(status) is not int:  # HTTPStatus, as a rule
+            status = int(status) if is_a(status, int) else 0
+        note.two(ResponseCall, self.where, cls.__name__, status)
         return response
 
     def named(self, token: Any) -> tuple[str, int | None]:

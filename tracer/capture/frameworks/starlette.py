@@ -40,7 +40,7 @@ from tracer.capture.frameworks.threads import watch_threads
 from tracer.capture.frameworks.trail import begin, end
 from tracer.capture.frameworks.wrap import failed, is_asgi_method
 from tracer.capture.probe import CURRENT, Note
-from tracer.events import StackBuilt
+from tracer.events import AppEnter, StackBuilt
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Any]]
@@ -88,8 +88,10 @@ class StarletteStage(Stage):
             if id(self) not in built or not outer.get(type(self)):
                 return await made(self, scope, receive, send)
             name = type(self).__name__
-            begin(note, scope)
-            token = *enter_app(note, where, name, scope), True
+            if (looks := begin(note, scope).looks) is not None:
+                looks.log.append(name)  # it was made just now
+            note.two(AppEnter, where, name, scope["type"])
+            token = name, where, True
             try:
                 if (gate := note.probe.gate) is not None:
                     await gate.wait(note, ("app.enter", name, where))

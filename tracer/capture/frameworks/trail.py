@@ -89,14 +89,16 @@ def raised(note: Note, error: BaseException) -> str:
     return name
 
 
-def begin(note: Note, scope: Scope) -> None:
+def begin(note: Note, scope: Scope) -> Trail:
     """Remember that the request has entered its app with this scope."""
-    if note.trail is None:
+    trail: Trail | None = note.trail
+    if trail is None:
         trail = note.trail = Trail(scope)
         if note.probe.lens != "off":
             trail.looks = Looks(note, scope)
         if note.asked is None and "path" in scope:  # by a server not ours
             note.asked = scope.get("method", "GET"), scope["path"]
+    return trail
 
 
 def end(note: Note) -> None:

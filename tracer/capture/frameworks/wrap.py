@@ -50,10 +50,19 @@ def is_ours(thing: object) -> bool:
 
 
 def _wrap_coroutine(call: Callable[..., Any], stage: "Stage") -> Any:
+    get, begin, end = CURRENT.get, stage.enter, stage.leave
+
     @_like(call)
     async def traced(*args: Any, **kwargs: Any) -> Any:
-        note = CURRENT.get()
-        if note is None or (token := enter(stage, note, args)) is None:
+        note = get()
+        if note is None:
+            return await call(*args, **kwargs)
+        try:
+            token = begin(note, args)
+        except Exception:  # noqa: BLE001 - the app must not have it
+            fault()
+            token = None
+        if token is None:
             return await call(*args, **kwargs)
         try:
             if (gate := note.probe.gate) is not None:
@@ -62,7 +71,10 @@ def _wrap_coroutine(call: Callable[..., Any], stage: "Stage") -> Any:
         except BaseException as error:
             await failed(stage, note, token, error)
             raise
-        leave(stage, note, token, result)
+        try:
+            end(note, token, result)
+        except Exception:  # noqa: BLE001 - the app must not have it
+            fault()
         if (gate := note.probe.gate) is not None:
             await gate.wait(note, *stage.left(token))
         return result
@@ -92,8 +104,7 @@ ASGI_METHOD = ("self", "scope", "receive", "send")
 
 
 def _wrap_asgi_method(call: Callable[..., Any], stage: "Stage") -> Any:
-    # `enter` and `leave` are written out here: a request goes through half a
-    # dozen of these.
+    # As `_wrap_coroutine`, with names for what is passed on.
     get, begin, end = CURRENT.get, stage.enter, stage.leave
 
     @_like(call)
