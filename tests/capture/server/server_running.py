@@ -80,7 +80,8 @@ class Running:
         note = Note(probe) if traced else None
         self.sockets = options.pop("sockets", None)
         options = {"port": 0, **options}
-        self.server = Server(Config(app, note=note, **options))
+        config = options.pop("config", None)
+        self.server = Server(config or Config(app, note=note, **options))
         self.exit_code: Any = None
         self.port = 0
         self.clients: list[Client] = []
