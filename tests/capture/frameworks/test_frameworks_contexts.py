@@ -222,7 +222,7 @@ class Idle:
         await self.app(scope, receive, send)
 
 
-def test_nobody_looks_between_rings_unless_a_variable_was_set_there(
+def test_only_around_the_endpoint_is_looked_unless_a_variable_was_set(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     class Leaves(Idle):
@@ -240,11 +240,14 @@ def test_nobody_looks_between_rings_unless_a_variable_was_set_there(
     third, fourth = twice(app_of(ok, Idle, Leaves))
 
     names = ("count: int", "user: User")
+    routed = "Router or Mount /sub or GET /items/{id:int}"
     inwards = "ServerErrorMiddleware or Idle or Sets or ExceptionMiddleware"
-    assert first == [(inwards, names, ())]
+    assert first == [(f"{inwards} or {routed}", names, ())]
     assert second == [("Sets", names, ())]
+    routed = "GET /items/{id:int} or Router or Mount /sub"
     outwards = "Leaves or Idle or ServerErrorMiddleware or Starlette"
-    assert third == [(f"ExceptionMiddleware or {outwards}", names[:1], ())]
+    among = f"{routed} or ExceptionMiddleware or {outwards}"
+    assert third == [(among, names[:1], ())]
     assert fourth == [("Leaves", names[:1], ())]
 
 

@@ -69,9 +69,9 @@ class Looks:
     stands another object takes a walk through the scope, and that a variable
     was set a look at the context: at each stage of the first requests and of
     those after one in which it happened. Else the scope is walked through
-    before and behind the router, and nobody looks at the context between one
-    ring of middleware and the next; then it may have been any of the stages
-    since the last walk or look.
+    before and behind the router, and the context is looked at around the
+    endpoint and behind it all; then it may have been any of the stages since
+    the last walk or look.
 
     Attributes:
         log: The name of each stage that was entered, and `(name,)` of each
@@ -143,6 +143,23 @@ class Looks:
                     self._walk(note, scope)
         log.append(name)
         self._looked = len(log)
+
+    def route(self, note: Note, name: str, scope: Any) -> None:
+        """Enter a router, or the route that it chose: they fill the scope."""
+        if self.careful or scope is not self.scope:
+            self.enter(note, name, scope, walk=True)
+            return
+        if len(scope) > self.size:
+            self._grown(note, scope)
+        self._walk(note, scope)
+        self.log.append(name)
+
+    def pass_out(self, note: Note, name: str) -> None:
+        """Leave a stage behind which nobody looks as a rule."""
+        if self.careful:
+            self.leave(note, name)
+        else:
+            self.log.append((name,))
 
     def leave(self, note: Note, name: str) -> None:
         """Compare the contexts as a stage is left."""

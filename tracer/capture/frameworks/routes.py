@@ -133,13 +133,14 @@ class RouterStage(Stage):
         known = PREPARED.found.get(id(router))
         own = attributes(router) if known is None else known[1][0][0]
         if (looks := trail.looks) is not None:
-            looks.enter(note, type(router).__name__, scope, walk=True)
+            looks.route(note, type(router).__name__, scope)
         count = len(own.get("routes", ()))
         note.three(RouterEnter, self.where, scope["type"], path, count)
         return router
 
     def leave(self, note: Note, token: Any, result: object) -> None:
-        leaving(note, type(token).__name__)
+        if (looks := note.trail.looks) is not None:
+            looks.pass_out(note, type(token).__name__)
 
     def fail(self, note: Note, token: Any, error: BaseException) -> None:
         leaving(note, type(token).__name__)
@@ -245,7 +246,7 @@ class HandleStage(Stage):
             label = label_in(route, scope)
         trail = note.trail or trail_of(note)
         if (looks := trail.looks) is not None:
-            looks.enter(note, label, scope, walk=True)
+            looks.route(note, label, scope)
         note.two(RouteHandle, self.where, label, names)
         trail.serving = serves
         return stage, stage and stage.enter(note, args[1:]), label
@@ -261,7 +262,8 @@ class HandleStage(Stage):
         stage, inner, label = token
         if stage is not None and inner is not None:
             stage.leave(note, inner, result)
-        leaving(note, label)
+        if (looks := trail.looks) is not None:
+            looks.pass_out(note, label)
 
     def fail(self, note: Note, token: Any, error: BaseException) -> None:
         trail_of(note).serving = False
