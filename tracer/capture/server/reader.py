@@ -79,12 +79,13 @@ class Reader:
                 self._note_trailers(event)
         return event
 
-    def _note(
-        self, name: str, n: int | None = None, detail: str | None = None
-    ) -> None:
+    def _note(self, name: str, *more: int | str | None) -> None:
         states = self._machine.states
         theirs, ours = states[h11.CLIENT].__name__, states[h11.SERVER].__name__
-        self.note.five(H11Event, self._where, name, theirs, ours, n, detail)
+        if more:
+            self.note(H11Event, self._where, name, theirs, ours, *more)
+        else:
+            self.note.three(H11Event, self._where, name, theirs, ours)
 
     def _note_request(self, event: h11.Request, before: bytes) -> None:
         self.note = self._connection.about(

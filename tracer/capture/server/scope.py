@@ -1,6 +1,5 @@
 """A parsed request becomes the scope that the app is called with."""
 
-from time import monotonic_ns
 from typing import Any
 from urllib.parse import unquote
 
@@ -73,32 +72,21 @@ def note_scope(note: Note, scope: Scope, client: str, server: str) -> None:
             tuple(scope["headers"]),
         )
     )
-    probe, req = note.probe, note.req
-    assert req is not None  # it is a request's note
-    # Written out, since a dozen of arguments with a star cost most of all:
-    # see `Note`.
-    probe.emit(
-        ScopeBuilt(
-            scope["method"],
-            path,
-            target,
-            query,
-            scope["root_path"],
-            scope["http_version"],
-            scope["scheme"],
-            client,
-            server,
-            headers,
-            tuple(map(str, scope["state"])) if scope["state"] else (),
-            req,
-            t=monotonic_ns() - probe.zero,
-            turn=probe.turn,
-            thread=note.thread,
-            conn=note.conn,
-            req=req,
-            task=probe.task,
-            where=_HTTP_SCOPE,
-        )
+    note(
+        ScopeBuilt,
+        _HTTP_SCOPE,
+        scope["method"],
+        path,
+        target,
+        query,
+        scope["root_path"],
+        scope["http_version"],
+        scope["scheme"],
+        client,
+        server,
+        headers,
+        tuple(map(str, scope["state"])) if scope["state"] else (),
+        note.req,
     )
 
 
