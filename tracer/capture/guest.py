@@ -13,6 +13,7 @@ import multiprocessing
 import os
 import sys
 import threading
+from collections.abc import Callable
 from errno import EISDIR, ENOENT
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -107,6 +108,12 @@ class Guest:
         if self._writer is not None:
             self._writer.flush()
 
+    def stop(self) -> None:
+        """Write everything, and say no more; called again, it does nothing."""
+        if self._writer is not None:
+            self._writer.stop()
+            self.probe.be_silent()
+
     def _begin(self) -> None:
         path, self._claim = claim(self._path)
         header = msgspec.structs.replace(
@@ -124,7 +131,7 @@ class Guest:
         if self.probe.watch is not None:
             writer.each_time(self.probe.watch.look, first=True)
         writer.start()
-        _at_exit(writer)
+        _at_exit(self.stop)
 
     def _after_fork(self) -> None:
         # It may serve too; then it has a file of its own.
@@ -140,14 +147,14 @@ def _nothing(said: object) -> None:
     """Take what nobody hears."""
 
 
-def _at_exit(writer: Writer) -> None:
+def _at_exit(stop: Callable[[], None]) -> None:
     """Have everything written when this process ends in order."""
-    atexit.register(writer.stop)
+    atexit.register(stop)
     if multiprocessing.parent_process() is not None:
         # Such a process ends by os._exit(), and calls these only.
         from multiprocessing.util import Finalize  # noqa: PLC0415
 
-        Finalize(None, writer.stop, exitpriority=0)
+        Finalize(None, stop, exitpriority=0)
 
 
 def _versions() -> dict[str, str]:
