@@ -13,6 +13,7 @@ from pathlib import Path
 
 import facts_bare
 import facts_kit
+import facts_workers
 import pytest
 from facts_house import tea_house
 from facts_kit import Story
@@ -50,11 +51,13 @@ def run(name: str, make: Callable[[Path], Story]) -> object:
 house = run("house", tea_house)
 bare = run("bare", lambda _: facts_bare.bare())
 full = run("full", lambda _: facts_bare.full())
+exact = run("exact", lambda _: facts_bare.exact())
 refuses = run("refuses", lambda _: facts_bare.refuses())
 taken = run("taken", lambda _: facts_bare.taken())
 unix = run("unix", facts_bare.unix)
 by_fd = run("by_fd", lambda _: facts_bare.handed("fd"))
 inherited = run("inherited", lambda _: facts_bare.handed("sockets"))
+workers = run("workers", facts_workers.workers)
 cancelled = run("cancelled", lambda _: facts_bare.cancelled())
 
 

@@ -104,8 +104,10 @@ async def block(request: Request) -> Response:
 
 
 async def state(request: Request) -> Response:
+    """Leave something in the state, which nobody else may find."""
     own = request.scope["state"]
-    return PlainTextResponse(f"{id(own)} {id(own['shelf'])}")
+    own[f"mine {request.query_params['n']}"] = True
+    return PlainTextResponse(f"{len(own)} {id(own['shelf'])}")
 
 
 async def slow_reader(request: Request) -> Response:

@@ -151,6 +151,18 @@ def full() -> Story:
     return told(run, **got)
 
 
+def exact() -> Story:
+    """As many requests as are allowed, and no more."""
+    with (
+        running(App(), limit_max_requests=1) as run,
+        guests(run.port) as visit,
+    ):
+        visit().get("/keeps")
+        run.thread.join(30)
+        ended = not run.thread.is_alive()
+    return told(run, ended=ended)
+
+
 def refuses() -> Story:
     """An app whose startup fails."""
     with running(refuse) as run:

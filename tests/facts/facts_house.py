@@ -220,7 +220,7 @@ def blocked(house: House) -> None:
     sent.start()
     assert house.live.feed.send("get", "/tea?n=queued", 1) is None
     house.wait("client.sent")
-    house.wait("loop.blocked")
+    house.wait("loop.blocked", "/block")
     house.touch("unblock")
     holder.answer()
     house.wait("read.paused", reason="body")

@@ -80,7 +80,7 @@ def test_n4_a_task_says_what_it_waits_for(house: Story) -> None:
 def test_n5_the_kernel_connects_while_the_loop_is_blocked(
     house: Story,
 ) -> None:
-    over = house.first("loop.blocked", over=True)
+    over = house.asked("/block").one("loop.blocked", over=True)
     connected = house.one("client.connected")
 
     assert over.since < connected.t - connected.ns
@@ -173,7 +173,7 @@ def test_n12_the_client_feels_more_than_the_server(house: Story) -> None:
 
     read = connection.one("data_received")
     written = connection.first("transport.write")
-    over = house.first("loop.blocked", over=True)
+    over = house.asked("/block").one("loop.blocked", over=True)
     assert sent.t < over.t < read.t
     assert first.t - sent.t > written.t - read.t
     assert read.t - sent.t > over.t - sent.t > 0

@@ -1,6 +1,7 @@
 """F1 to F27: the server's start, its housekeeping, and its end."""
 
 import errno
+import os
 import platform
 import signal
 from importlib.metadata import version
@@ -124,6 +125,23 @@ def test_f9_sockets_that_are_passed_in_are_served(inherited: Story) -> None:
     assert inherited.of("selector.register", role="listener") == []
 
 
+def test_f10_two_processes_accept_from_one_socket(workers: Story) -> None:
+    both = [workers, Story(workers.got["other"])]
+
+    pids = [each.one("server.run").pid for each in both]
+    assert pids == workers.got["pids"]
+    assert len({*pids, os.getpid()}) == 3
+    for each in both:
+        bound = each.one("listen.bound")
+        assert (bound.origin, bound.fd) == ("fd", workers.got["fd"])
+        assert bound.address == f"127.0.0.1:{workers.got['port']}"
+    # The kernel gave each connection to one of them.
+    blocked, served = [each.one("accept").client for each in both]
+    assert blocked != served
+    assert both[1].one("scope.built").raw_path == "/tea"
+    assert status_of(workers.got["answer"]) == 200
+
+
 def test_f11_a_descriptor_is_taken_for_a_unix_socket(by_fd: Story) -> None:
     bound = by_fd.one("listen.bound")
 
@@ -194,7 +212,7 @@ def test_f16_a_tick_ten_times_a_second_sees_the_flag(house: Story) -> None:
 
 
 def test_f17_a_blocked_loop_has_no_tick(house: Story) -> None:
-    over = house.first("loop.blocked", over=True)
+    over = house.asked("/block").one("loop.blocked", over=True)
     begun = over.since
     ticks = house.of("tick")
 
@@ -222,15 +240,23 @@ def test_f19_a_manager_is_notified_once_in_its_time(bare: Story) -> None:
     assert bare.before(notify).one("tick").counter == 0
 
 
-def test_f20_the_limit_is_seen_at_a_tick_and_overshot(full: Story) -> None:
+def test_f20_the_limit_is_seen_at_a_tick_and_overshot(
+    full: Story, exact: Story
+) -> None:
+    # A burst: five are served in one turn where two would have been enough.
     *before, last = full.of("tick")
     stopping = full.one("server.stopping")
-
     assert stopping.reason == "limit_max_requests"
     assert max(each.total_requests for each in before) < 2
     assert last.total_requests == 5
     assert full.between(last, stopping).records == []
     assert full.one("server.stopped").exit_code == 0
+
+    # As many as the limit are enough.
+    assert exact.got["ended"] is True
+    stopping = exact.one("server.stopping")
+    assert stopping.reason == "limit_max_requests"
+    assert exact.before(stopping).of("tick")[-1].total_requests == 1
 
 
 def test_f21_nobody_is_accepted_any_more(house: Story) -> None:
@@ -281,6 +307,7 @@ def test_f24_the_wait_has_an_end(cancelled: Story) -> None:
     assert cancel.t - wait.t >= 99_000_000
     (failed,) = cancelled.of("app.exception")
     assert failed.type == "CancelledError"
+    assert failed.message.endswith("timeout graceful shutdown exceeded")
     ended = cancelled.of("task.done")
     assert failed.task in {each.id for each in ended}
     assert status_of(cancelled.got["answer"]) == 500
@@ -300,6 +327,22 @@ def test_f25_tasks_are_waited_for_whose_connection_is_gone(
     )
     assert begun.t < gone.t < wait.t < ended.t
     assert begun.task == ended.task == request.task()
+
+
+def test_f26_only_a_second_sigint_forces(house: Story, workers: Story) -> None:
+    heard = [(each.name, each.forces) for each in workers.of("signal")]
+    assert heard == [("SIGINT", False), ("SIGINT", True)]
+    stopped = workers.one("server.stopped")
+    assert stopped.forced is True
+    # A client still waited, and the app was not told.
+    assert steps(workers)[-1] == "wait_connections"
+    assert workers.of("lifespan.shutdown") == []
+    assert b"waited" not in workers.got["cut"]
+
+    heard = [(each.name, each.forces) for each in house.of("signal")]
+    assert heard == [("SIGTERM", False), ("SIGTERM", False)]
+    assert house.one("server.stopped").forced is False
+    house.one("lifespan.shutdown")
 
 
 def test_f27_the_app_is_told_last(house: Story) -> None:
