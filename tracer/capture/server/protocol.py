@@ -29,7 +29,6 @@ from tracer.capture.server.introduction import introduce
 from tracer.capture.server.proxy import FOR, PROTO, believe, trusting
 from tracer.capture.server.reader import Reader
 from tracer.capture.server.refuse import (
-    CAN_ANSWER,
     HEAD_LIMIT,
     INVALID,
     is_full,
@@ -240,7 +239,7 @@ class H11Protocol(asyncio.Protocol):
             dated=self.config.date_header,
             join_head=self.config.join_head,
             on_response=self.on_response_complete,
-            writer=self._writer(note),
+            writer=self.writer.about(note),
         )
         self.cycle.keep_alive = not is_ambiguous(headers)
         if note is not None:
@@ -295,16 +294,7 @@ class H11Protocol(asyncio.Protocol):
         """Answer what is no HTTP, and close. No app hears of it."""
         note = self.reader.note if self.reader else None
         warn(self.logger, INVALID, note)
-        writer = self._writer(note)
-        if self.conn.our_state in CAN_ANSWER:
-            send_400(writer, AT.send_400_response)
-        else:
-            writer.abort(AT.send_400_response, "invalid HTTP, and too late")
-
-    def _writer(self, note: Note | None) -> Writer:
-        if note is None:
-            return self.writer
-        return self.writer.about(note)
+        send_400(self.writer.about(note), AT.send_400_response)
 
     def on_response_complete(self) -> None:
         """The cycle has written its last byte: keep the connection ready."""
@@ -338,30 +328,24 @@ class H11Protocol(asyncio.Protocol):
     @property
     def timeout_keep_alive_task(self) -> asyncio.TimerHandle | None:
         """The timer, while it measures idleness; so uvicorn calls it."""
-        idle = self.timer.waits_for == "request"
-        return self.timer.handle if idle else None
+        return self.timer.handle if self.timer.waits_for == "request" else None
 
     def timeout_keep_alive_handler(self) -> None:
         """Nobody has used the connection for a while: close it."""
+        where = AT.timeout_keep_alive_handler
         if not self.transport.is_closing():
             if (note := self.note) is not None:
-                note(KeepaliveFired, AT.timeout_keep_alive_handler)
-            self.writer.hang_up(
-                AT.timeout_keep_alive_handler, "idle for too long"
-            )
+                note(KeepaliveFired, where)
+            self.writer.hang_up(where, "idle for too long")
 
     def timeout_head_handler(self) -> None:
         """A request's head has not come whole in time: close."""
-        if self.transport.is_closing():
-            return
-        came = len(self.conn.trailing_data[0])
-        if (note := self.note) is not None:
-            seconds = self.config.timeout_head
-            note(HeadTimeout, AT.timeout_head_handler, seconds, came)
-        if came:
-            send_408(self.writer, AT.timeout_head_handler)
-        else:
-            self.writer.hang_up(AT.timeout_head_handler, "no request came")
+        if not self.transport.is_closing():
+            came = len(self.conn.trailing_data[0])
+            if (note := self.note) is not None:
+                seconds = self.config.timeout_head
+                note(HeadTimeout, AT.timeout_head_handler, seconds, came)
+            send_408(self.writer, AT.timeout_head_handler, came)
 
     def pause_writing(self) -> None:
         self.flow.pause_writing()

@@ -77,21 +77,27 @@ No app can have made one of them: they live as long as the process.
 
 
 def send_400(writer: Writer, where: int | None) -> None:
-    """Answer bytes that are no HTTP, and close.
+    """Answer bytes that are no HTTP, if that can be done, and close.
 
     Source: uvicorn, `H11Protocol.send_400_response`
     """
-    _send(writer, where, 400, INVALID)
-    writer.close(where, "invalid HTTP")
+    if writer.conn.our_state in CAN_ANSWER:
+        _send(writer, where, 400, INVALID)
+        writer.close(where, "invalid HTTP")
+    else:
+        writer.abort(where, "invalid HTTP, and too late")
 
 
-def send_408(writer: Writer, where: int | None) -> None:
-    """Answer a head that has not come whole in time, and close.
+def send_408(writer: Writer, where: int | None, came: int) -> None:
+    """Answer a head of which some bytes came, but not all in time; close.
 
     Source: RFC 9110, section 15.5.9
     """
-    _send(writer, where, 408, TOO_LATE)
-    writer.close(where, "the head took too long")
+    if came:
+        _send(writer, where, 408, TOO_LATE)
+        writer.close(where, "the head took too long")
+    else:
+        writer.hang_up(where, "no request came")
 
 
 def _send(writer: Writer, where: int | None, status: int, said: str) -> None:

@@ -57,6 +57,7 @@ def handle_upgrade(
     # One of HTTP/1.0 can't ask.
     new_enough = scope["http_version"] != "1.0"
     if wanted == b"websocket" and new_enough and make is not None:
+        http.timer.stop()
         switch_protocol(http, make, request, note)
         return True
     decline_upgrade(wanted, make is not None, http.logger, note)

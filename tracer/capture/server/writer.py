@@ -35,8 +35,10 @@ class Writer:
         self.transport = transport
         self.note = note
 
-    def about(self, note: Note) -> "Writer":
-        """The same, for a request on this connection."""
+    def about(self, note: Note | None) -> "Writer":
+        """The same, for a request on this connection; None: not traced."""
+        if note is None:
+            return self
         return Writer(self.conn, self.transport, note, self.machine)
 
     def write(
