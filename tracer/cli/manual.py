@@ -21,8 +21,9 @@ SIGTERM.
 SERVE = """\
 Serve an ASGI app in a process of its own and show what happens in it. APP is
 module:attribute, imported with the current folder first. The options mean
-what they mean to uvicorn. The server always runs at its own speed: slow
-motion is the picture's, by the keys < and >.
+what they mean to uvicorn; variables like UVICORN_PORT are not read. The
+server always runs at its own speed: slow motion is the picture's, by the keys
+< and >.
 """
 
 FINDINGS = """\

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import trustme
 from cryptography.hazmat.primitives import serialization as pem
-from server_running import Running, running, wait_until
+from server_running import Running, UnixClient, running, wait_until
 from server_tls import TLSClient, certificate
 
 from tracer.capture.server.tls import TLS, TLSError
@@ -392,3 +392,24 @@ def test_nobody_is_served_twice_by_a_number(
     assert [each.conn for each in run.of("connection_made")] == [2, 4, 6]
     assert [each.conn for each in run.of("tls.failed")] == [1, 3, 5]
     assert caplog.records == []
+
+
+def test_uvloop_shakes_hands_by_the_same_server(
+    made: tuple[trustme.CA, TLS], tmp_path: Path
+) -> None:
+    authority, tls = made
+    with running(app, tls=tls, loop="uvloop", lens="on") as run:
+        with contextlib.suppress(OSError, AssertionError):
+            run.client().get()
+        run.wait_for("tls.failed")
+        run.clients.append(TLSClient(run.port, authority))
+        assert run.clients[-1].get().endswith(b"https False ok")
+    (failed,) = run.of("tls.failed")
+    assert failed.reason == "plain HTTP came to a port that speaks TLS"
+    assert [each.conn for each in run.of("accept")] == [1, 2]
+    assert [each.conn for each in run.of("connection_made")] == [2]
+    path = str(tmp_path / "it.sock")
+    with running(app, loop="uvloop", uds=path) as run:
+        run.clients.append(UnixClient(path))
+        assert run.clients[-1].get().endswith(b"http False ok")
+    assert not Path(path).exists()
