@@ -100,6 +100,34 @@ def test_kill_of_the_child(tmp_path: Path, name: str) -> None:
         assert gzip.decompress(path.read_bytes())  # its end is there
 
 
+needs_proc = pytest.mark.skipif(
+    not Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").exists(),
+    reason="needs /proc to find the processes",
+)
+
+
+@needs_proc
+@pytest.mark.parametrize("name", ["out.jsonl", "out.jsonl.gz"])
+def test_kill_of_the_recorder(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    with serving(tmp_path, record=str(path), access_log=False) as live:
+        port = live.port
+        (recorder,) = children(live.feed.pid)
+        with Load(port) as load:
+            killed = time.monotonic()
+            os.kill(recorder, signal.SIGKILL)
+            said = live.until_text("the recorder was killed by SIGKILL")
+            so_far = len(load.answered)
+            live.until(lambda: len(load.answered) > so_far + 10)
+            live.feed.signal(signal.SIGTERM)
+            live.drain()
+
+        assert live.feed.returncode == 143
+        assert said == live.seen[-1]
+    assert_all_there(path, load, killed)
+    assert_free(port)
+
+
 @contextmanager
 def command(folder: Path, path: Path) -> Iterator[subprocess.Popen[bytes]]:
     """`asgi-trace serve` with a text view that nobody looks at."""
@@ -173,11 +201,8 @@ def children(pid: int) -> list[int]:
     return [int(each) for each in found.split()]
 
 
-@pytest.mark.skipif(
-    not Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").exists(),
-    reason="needs /proc to find the processes",
-)
-def test_kill_of_the_demo_leaves_neither_server_nor_client() -> None:
+@needs_proc
+def test_kill_of_the_demo_leaves_no_process_behind() -> None:
     parent = subprocess.Popen(
         [sys.executable, "-m", "tracer", "demo", "--view", "text"],
         stdin=subprocess.DEVNULL,
@@ -190,10 +215,11 @@ def test_kill_of_the_demo_leaves_neither_server_nor_client() -> None:
             if b"response.complete" in line:
                 break
         both = children(parent.pid)
+        recorders = [one for each in both for one in children(each)]
         parent.kill()
 
-    assert len(both) == 2
-    for each in both:
+    assert (len(both), len(recorders)) == (2, 1)
+    for each in both + recorders:
         wait_gone(each)
 
 

@@ -8,6 +8,7 @@ trace, however the traced process has ended.
 
 import os
 import signal
+import stat
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from time import monotonic_ns
@@ -15,9 +16,9 @@ from typing import Any
 
 import msgspec
 
-from tracer.capture.frames import Frames, Start, read_start
+from tracer.capture.frames import Frames, Keep, Start, read_start
 from tracer.capture.lines import Lines
-from tracer.capture.outlet import RECORD_LIMIT, VIEWER_LIMIT, File, Outlet
+from tracer.capture.outlet import RECORD_LIMIT, VIEWER_LIMIT, File, Outlet, Sink
 from tracer.events import AppLog, Dropped, Event, Header
 
 THREAD = "recorder"
@@ -129,10 +130,19 @@ def outlets_of(start: Start) -> list[Outlet]:
     if start.viewer:
         outlets.append(Outlet("viewer", File(1), VIEWER_LIMIT))
     if start.record is not None:
-        compress = start.path.endswith(".gz")
-        sink = File(start.record, compress=compress)
+        sink = record_sink(start.record, start.path, start.keep)
         outlets.append(Outlet("record", sink, RECORD_LIMIT))
     return outlets
+
+
+def record_sink(fd: int, path: str, keep: Keep | None) -> Sink:
+    """Say how a recording is written."""
+    if keep is None or not stat.S_ISREG(os.fstat(fd).st_mode):
+        return File(fd, compress=path.endswith(".gz"))
+    # Only who asks for it pays for its import.
+    from tracer.capture.newest import Newest  # noqa: PLC0415
+
+    return Newest(fd, os.path.realpath(path), keep)
 
 
 def frames(fd: int) -> Iterator[bytes]:

@@ -20,6 +20,7 @@ from tracer.capture.terminal import terminal_of
 from tracer.cli import checks, listening, serving
 from tracer.cli.facts import facts
 from tracer.cli.findings import findings
+from tracer.cli.keeping import wrong_keep
 from tracer.cli.parser import LEVELS
 from tracer.cli.say import DONE, OURS, USAGE, fail, say
 from tracer.cli.websockets import WS_OPTIONS
@@ -159,6 +160,7 @@ def _recording(options: Namespace) -> dict[str, Any]:
     return {
         "terminal": terminal_of(sys.stderr.fileno()) if draws else None,
         "record": record,
+        "keep": options.keep,
         "source": options.source,
         "reveal": options.reveal,
     }
@@ -180,7 +182,10 @@ def _wrong(options: Namespace) -> str | None:
     if (why := checks.wrong_break(breaks, options.view)) is not None:
         return why
     record = getattr(options, "record", None)
-    return None if record is None else checks.wrong_record(Path(record))
+    wrong = None if record is None else checks.wrong_record(Path(record))
+    if wrong is None and getattr(options, "keep", None) is not None:
+        return wrong_keep(record)
+    return wrong
 
 
 def _wrong_serving(options: Namespace) -> str | None:

@@ -54,13 +54,14 @@ def _judge(path: Path, least: Severity, rules: list[str]) -> Report:
 
     with open_trace(path) as file:
         for records in read_chunks(file, decoder):
+            trace.header = decoder.header
             trace.feed(records)
             take()
     rest, cut_off = decoder.finish()
     trace.feed(rest)
     trace.end()
     take()
-    trace.header = decoder.header
+    trace.header = decoder.header  # if there was nothing else
     asked = [each for each in found if not rules or each.rule in rules]
     wanted = [each for each in asked if each.severity.rank >= least.rank]
     return Report(trace, wanted, len(asked) - len(wanted), least, cut_off)

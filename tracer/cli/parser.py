@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from typing import Any, NoReturn
 
-from tracer.cli import listening, sending
+from tracer.cli import keeping, listening, sending
 from tracer.cli.manual import (
     ABOUT,
     BREAK,
@@ -292,6 +292,7 @@ def _recording(parser: Parser) -> None:
         help="leave the text of functions out of the events",
     )
     add(
+    add("--keep", type=keeping.keep, metavar="HOW", help=keeping.HELP)
         "--reveal",
         action="store_true",
         help="do NOT hide passwords, tokens, cookies and their like",

@@ -25,3 +25,6 @@ class Header(
     versions: dict[str, str]
     redacted: tuple[str, ...]
     """What was hidden before it was stored; empty after `--reveal`."""
+    kept_from: int = 1
+    """`seq` of the first event that was kept; of those before it, `--keep` has
+    let go, and only their `source` records are here."""

@@ -7,12 +7,13 @@ read by a thread, what it says last is kept.
 import select
 import signal
 import threading
+import time
 from collections.abc import Sequence
 from typing import Self
 
 from tracer.client.scenario import checked, scenarios
 from tracer.client.script import ScriptError
-from tracer.events import Header, ServerStarted
+from tracer.events import AppLog, Header, ServerStarted
 from tracer.events.commands import Command, Stop, line
 from tracer.events.log import Decoder, Record, TraceError
 from tracer.host.clients import Clients, TooManyError
@@ -22,6 +23,9 @@ from tracer.host.queue import Records
 MODULE = "tracer.capture.child"
 SENTENCE = "asgi-trace: "
 """How the child's own last words begin; what is before it is the user's."""
+
+RECORDER = f"{SENTENCE}the recorder "
+"""How they begin when its recorder has ended before it."""
 
 PATIENCE = (5.0, 2.0)
 """Seconds after the stop was asked for, and after SIGTERM.
@@ -78,6 +82,7 @@ class LiveFeed:
         self._records = Records()
         self._decoder = Decoder()
         self._broken: str | None = None
+        self._seq = 0  # of the last record
         self._stopping = threading.Event()
         self._killed = False
         self._process = Process(MODULE, python=python, inherits=inherits)
@@ -262,7 +267,7 @@ class LiveFeed:
                     self._give(self._decoder.feed(data))
                 elif self._process.returncode is not None:
                     break
-            self._process.wait()
+            self._await_end()
         except TraceError as error:
             self._broken = f"the server's trace can't be read: {error}"
             self._stopping.set()
@@ -271,8 +276,24 @@ class LiveFeed:
             self._process.close()
             self._records.close()
 
+    def _await_end(self) -> None:
+        """Wait for the child's end; say it if only its recorder has ended."""
+        while self._process.wait(_LOOK) is None:
+            for words in self._process.last_words.splitlines():
+                if words.startswith(RECORDER) and self.header is not None:
+                    now = time.monotonic_ns() - self.header.clock0
+                    sentence = words.removeprefix(SENTENCE)
+                    said = AppLog(
+                        "ERROR", "asgi_trace.host", sentence,
+                        seq=self._seq + 1, t=now, thread="host",
+                    )  # fmt: skip
+                    self._records.put([said])
+                    self._process.wait()
+
     def _give(self, records: list[Record]) -> None:
         self.header = self._decoder.header
+        if records:
+            self._seq = records[-1].seq
         if self.url is None:
             for record in records:
                 if isinstance(record, ServerStarted):

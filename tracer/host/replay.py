@@ -26,6 +26,11 @@ CUT_OFF = (
     " is here"
 )
 
+KEPT_FROM = (
+    "the recording was made with --keep: its first {:,} events are gone, and"
+    " of requests that began there only the rest is here"
+)
+
 
 class FileFeed:
     """Reads a recording, see `tracer.views.feed.Feed`.
@@ -141,6 +146,11 @@ class FileFeed:
         rest, cut = self._decoder.finish()
         return (rest, cut) if self._only is None else ([], False)
 
+    def _let_go(self) -> str | None:
+        """Say that `--keep` has let go of its beginning, if it has."""
+        first = 1 if self.header is None else self.header.kept_from
+        return None if first == 1 else KEPT_FROM.format(first - 1)
+
     def _read(self) -> None:
         try:
             with self._file as file:
@@ -153,7 +163,7 @@ class FileFeed:
                 rest, cut = self._rest()
                 self.header = self._decoder.header
                 self._records.put(rest)
-                self._problem = CUT_OFF if cut else None
+                self._problem = CUT_OFF if cut else self._let_go()
         except TraceError as error:
             self.header = self._decoder.header
             self._records.put(error.before)

@@ -306,10 +306,22 @@ class Trace:
 
     def _find(self, found: Iterable[Finding]) -> None:
         for finding in found:
+            if self._has_lost(finding):
+                continue
             self.findings.append(finding)
             self.found[finding.rule] = n = self.found[finding.rule] + 1
             if n > FIRST + NEWEST and n % (NEWEST // 4) == 0:
                 self._thin(finding.rule)
+
+    def _has_lost(self, finding: Finding) -> bool:
+        """Whether it is about a request whose beginning `--keep` let go of.
+
+        What spoke for it may be gone too, so nothing is held against it.
+        """
+        if self.header is None or self.header.kept_from == 1:
+            return False
+        request = self.requests.get(finding.req or 0)
+        return request is not None and not request.method
 
     def _thin(self, rule: str) -> None:
         """Let a rule's findings go that are neither first nor newest."""

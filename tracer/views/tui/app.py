@@ -151,6 +151,7 @@ class TraceApp(Renewing):
         changed: set[int] = set()
         until = time.monotonic() + BUDGET
         while records := self.feed.take():
+            self.trace.header = self.feed.header
             changed |= self.trace.feed(records)
             self.board.hear(records)
             self.hand.hear(records)
