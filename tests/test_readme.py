@@ -147,7 +147,7 @@ def test_the_extras_and_tools_it_names_are_there() -> None:
     assert extras <= set(project["optional-dependencies"])
     assert tools <= {
         *{"python3", "python", "pip", "pytest", "ruff", "mypy"},
-        *{"lint-imports", "less", "asgi-trace"},
+        *{"lint-imports", "less", "asgi-trace", "export", "uvicorn"},
     }
 
 
