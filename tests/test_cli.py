@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tracer.cli import checks, main
+from tracer.cli.serving import numbered
 
 APP = """
 async def app(scope, receive, send):
@@ -73,6 +74,14 @@ def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
         (["serve", "a:b", "--slow", "2"], "there is no --slow: slow motion is"),
         (["serve", "a:b", "--break", "app.enter"], "--break needs the TUI"),
         (["demo", "--break", "app.enter"], "--break needs the TUI"),
+        (
+            ["serve", "a:b", "--env-file", "/nowhere"],
+            "--env-file /nowhere can't",
+        ),
+        (["serve", "a:b", "--reload-dir", "."], "means nothing without --rel"),
+        (["serve", "a:b", "--reload", "--reload-dir", "/no"], "/no is no fold"),
+        (["serve", "a:b", "--python", "/nowhere"], "there is no such program"),
+        (["serve", "a:b", "--log-level", "loud"], "invalid choice: 'loud'"),
         (["serve", "a:b", "--http=h11"], "there is no --http: the parser"),
         (["serve", "a:b", "--nonsense"], "unrecognized arguments"),
         (["serve", "ab"], "'ab' is no module:attribute"),
@@ -87,14 +96,13 @@ def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     ],
 )
 def test_wrong_usage_is_one_sentence_and_code_2(
-    arguments: list[str], sentence: str
+    arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    done = run(*arguments)
+    assert main(arguments) == 2
 
-    assert done.returncode == 2
-    assert sentence in done.stderr
-    assert done.stderr.count("\n") == 1
-    assert "Traceback" not in done.stderr
+    said = capsys.readouterr().err
+    assert sentence in said
+    assert said.count("\n") == 1
 
 
 @pytest.mark.parametrize("view", ["text", "none"])
@@ -429,3 +437,93 @@ def test_a_breakpoint_that_can_hold_nobody_is_refused_with_the_nearest() -> (
         "--break 'route.match': nobody can be held at route.match, where"
         " nothing may wait; the nearest stage that can is route.handle"
     )
+
+
+def test_what_an_env_file_says_holds_for_the_app(folder: Path) -> None:
+    """What is set already stays, and a name in it is looked up there first."""
+    (folder / "settings").write_text("KEPT=no\nNEW=${KEPT}-1 # why\nHOME_=$X\n")
+    (folder / "served.py").write_text(
+        "import os\nprint(os.environ['KEPT'], os.environ['NEW'])\n1/0"
+    )
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "tracer", "serve", "served:app",
+         "--view", "none", "--env-file", "settings"],
+        env={**os.environ, "KEPT": "yes"},
+        capture_output=True, text=True, check=False, cwd=folder,
+    )  # fmt: skip
+
+    assert done.stdout == "yes yes-1\n"
+    assert done.returncode == 3
+
+
+def until(file: Path, text: str, times: int = 1) -> str:
+    """Wait until a file has a text so many times; give all that it has."""
+    deadline = time.monotonic() + 30
+    while (said := file.read_text()).count(text) < times:
+        assert time.monotonic() < deadline, said
+        time.sleep(0.02)
+    return said
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+def test_without_a_view_it_starts_again_and_keeps_the_terminal(
+    folder: Path, end: signal.Signals
+) -> None:
+    log = folder / "log.txt"
+    with log.open("w") as said:
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "tracer", "serve", "served:app",
+             "--port", "0", "--view", "none", "--record", "out.jsonl",
+             "--reload", "--reload-delay", "0", "--log-level", "info"],
+            stdin=subprocess.DEVNULL, stdout=said, stderr=said, cwd=folder,
+            start_new_session=True,
+        )  # fmt: skip
+    url = url_in(until(log, "Press CTRL+C").splitlines())
+    assert get(url).endswith(b"ok")
+    (folder / "served.py").write_text("1/0")
+    until(log, "the server has ended; it starts again when a file changes")
+    (folder / "served.py").write_text(APP.replace("ok", "no"))
+    until(log, f"{url} (Press", 2)
+    assert get(url).endswith(b"no")
+
+    os.killpg(process.pid, end)  # as a terminal does, to both of them
+
+    assert process.wait(30) == (0 if end is signal.SIGINT else 143)
+    told = log.read_text()
+    assert told.count("asgi-trace: reloaded: served.py\n") == 2
+    assert told.count("ZeroDivisionError: division by zero") == 1
+    assert told.count("Finished server process") == 2
+    for name in ("out.jsonl", "out.3.jsonl"):
+        kinds = (folder / name).read_text()
+        assert '"kind":"response.complete"' in kinds
+        assert '"kind":"server.stopped"' in kinds
+
+
+def test_a_server_with_the_terminal_ends_with_who_started_it(
+    folder: Path,
+) -> None:
+    process = start(folder, "--view", "none", "--reload")
+    assert process.stderr is not None
+    url = url_in(process.stderr)
+
+    process.kill()
+
+    said = process.stderr.read()  # to its end: nobody has it any more
+    process.communicate()
+    assert "Finished server process" in said
+    with pytest.raises(ConnectionError):
+        get(url)
+
+
+def test_each_run_has_a_recording_of_its_own(folder: Path) -> None:
+    for name, wanted in (
+        ("out.jsonl", "out.2.jsonl"),
+        ("out.jsonl.gz", "out.2.jsonl.gz"),
+        ("out", "out.2"),
+        (".trace.x", ".trace.2.x"),
+    ):
+        assert numbered(str(folder / name), 1) == str(folder / name)
+        assert numbered(str(folder / name), 2) == str(folder / wanted)
+    (folder / "out.2.jsonl").write_text("a thesis")
+
+    assert numbered(str(folder / "out.jsonl"), 2).endswith("out.3.jsonl")

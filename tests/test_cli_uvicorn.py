@@ -7,7 +7,8 @@ import click
 import pytest
 
 from tracer.cli import main
-from tracer.cli.parser import REFUSED, make_parser
+from tracer.cli.parser import make_parser
+from tracer.cli.served import REFUSED
 
 OTHERWISE = {"--loop": "asyncio"}
 """Options that have another default here: uvloop's turns can't be seen."""

@@ -80,6 +80,13 @@ def wrong_python(options: Namespace) -> str | None:
     return None
 
 
+def wrong_folder(app_dir: str) -> str | None:
+    """Why no app can be imported from there; None: one may be."""
+    if Path(app_dir).is_dir():  # the current one is called ""
+        return None
+    return f"--app-dir {app_dir} is no folder"
+
+
 def wrong_reload(options: Namespace) -> str | None:
     """Why changes can't be watched so; None: they can."""
     for folder in options.reload_dirs:
@@ -87,9 +94,7 @@ def wrong_reload(options: Namespace) -> str | None:
             return f"--reload-dir {folder} is no folder"
     said = options.reload_dirs, options.reload_includes, options.reload_excludes
     if any(said) and not options.reload:
-        return (
-            "--reload-dir, -include and -exclude mean nothing without --reload"
-        )
+        return "a folder or pattern to watch means nothing without --reload"
     return None
 
 

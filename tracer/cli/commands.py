@@ -21,8 +21,8 @@ from tracer.cli import checks, listening, serving
 from tracer.cli.facts import facts
 from tracer.cli.findings import findings
 from tracer.cli.keeping import wrong_keep
-from tracer.cli.parser import LEVELS
 from tracer.cli.say import DONE, OURS, USAGE, fail, say
+from tracer.cli.served import LEVELS
 from tracer.cli.websockets import WS_OPTIONS
 from tracer.client import demo_app_dir
 from tracer.events.breaks import parse_break
@@ -105,7 +105,7 @@ def replay(options: Namespace) -> int:
         return fail(wrong, USAGE)
     path = Path(options.file)
     try:
-        feed = FileFeed(path)
+        feed = FileFeed(path, options.request)
     except OSError as error:
         return fail(checks.wrong_file(error, path), USAGE)
     except TraceError as error:
@@ -192,7 +192,8 @@ def _wrong_serving(options: Namespace) -> str | None:
     """The same, for what only `serve` can be told."""
     options.log_level = LEVELS.get(options.log_level)
     return (
-        checks.wrong_environment(options.env_file)
+        checks.wrong_folder(options.app_dir)
+        or checks.wrong_environment(options.env_file)
         or checks.wrong_reload(options)
         or checks.wrong_python(options)
         or listening.wrong(options)
