@@ -79,6 +79,8 @@ class MiddlewareEnter(
     name: str
     depth: int
     """0 is the outermost."""
+    through: bool = False
+    """Whether it only hands on: `BaseHTTPMiddleware` sees nothing but HTTP."""
 
 
 class MiddlewareExit(

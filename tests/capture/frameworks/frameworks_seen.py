@@ -19,8 +19,13 @@ with warnings.catch_warnings():
 BESIDE = ("source", "app.snapshot", "stack.built", "send.call", "send.return")
 """Kinds that most tests here are not about."""
 
-TOLD = {"thread.queued": 1, "thread.start": 1, "thread.end": 2}
-"""Kinds that carry figures of the moment, after so many words."""
+TOLD = {
+    "thread.queued": 1,
+    "thread.start": 1,
+    "thread.end": 2,
+    "middleware.enter": 2,
+}
+"""Kinds that say more than is told of them here, after so many words."""
 
 RINGS = {
     f"middleware.{way} {name} {depth}"

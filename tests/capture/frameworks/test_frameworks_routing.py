@@ -8,11 +8,13 @@ from frameworks_seen import Seen, as_it_was  # noqa: F401
 from starlette.applications import Starlette
 from starlette.endpoints import WebSocketEndpoint
 from starlette.middleware import Middleware
+from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.routing import Host, Mount, Route, Router, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket
 
 from tracer.capture.frameworks import uninstrument
+from tracer.capture.sources import code_at
 
 
 def test_each_route_is_asked_in_order_until_one_fits() -> None:
@@ -231,15 +233,47 @@ def test_a_websocket_passes_the_same_stages() -> None:
             session.send_text("hi")
             assert session.receive_text() == answer
         form = "function" if name == "echo" else "class"
+        methods = [
+            f"endpoint.{way} Echo.{method} {more}"
+            for method in ("on_connect", "on_receive", "on_disconnect")
+            for way, more in (("enter", "class async"), ("exit", "NoneType"))
+        ]
         story = seen.story()
         at = story.index(f"route.match WebSocket {path} FULL 1")
-        assert story[at : at + 4] == [
+        wanted = [
             f"route.match WebSocket {path} FULL 1",
             f"route.handle WebSocket {path}",
             f"endpoint.enter {name} {form} async",
+            *(methods if name == "Echo" else []),
             f"endpoint.exit {name} NoneType",
         ]
+        assert story[at : at + len(wanted)] == wanted
         assert story[0] == "app.enter Starlette websocket"
+
+
+def test_a_websocket_passes_straight_through_what_only_knows_http() -> None:
+    async def echo(websocket: WebSocket) -> None:
+        await websocket.accept()
+        await websocket.close()
+
+    class Asked(BaseHTTPMiddleware):
+        async def dispatch(self, request: Any, call_next: Any) -> Any:
+            return await call_next(request)
+
+    routes = [WebSocketRoute("/ws", echo), Route("/", home)]
+    seen = Seen(Starlette(routes=routes, middleware=[Middleware(Asked)]))
+
+    entered = []
+    with seen.client.websocket_connect("/ws"):
+        pass
+    entered += [e for e in seen.of("middleware.enter") if e.name == "Asked"]
+    seen.get("/")
+    entered += [e for e in seen.of("middleware.enter") if e.name == "Asked"]
+
+    assert [each.through for each in entered] == [True, False]
+    through, asked = (code_at(each.where).co_qualname for each in entered)
+    assert through == "BaseHTTPMiddleware.__call__"
+    assert asked.endswith("Asked.dispatch")
 
 
 def test_static_files_are_an_app_with_worker_threads(tmp_path: Path) -> None:

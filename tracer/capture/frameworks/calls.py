@@ -68,9 +68,14 @@ class CallStage(Stage):
                 return await call(self, scope, receive, send)
             known = rings.get(id(self))
             trail: Trail | None = note.trail
-            if known is None or trail is None or not outer.get(type(self)):
+            if (
+                known is None
+                or trail is None
+                or not outer.get(type(self))
+                or (known[1][2] and scope["type"] != "http")
+            ):
                 return await made(self, scope, receive, send)
-            name, where = known[1]
+            name, where, _ = known[1]
             depth = trail.depth
             if (looks := trail.looks) is not None:
                 if (

@@ -11,6 +11,7 @@ from starlette.endpoints import HTTPEndpoint, WebSocketEndpoint
 from starlette.routing import BaseRoute
 
 from tracer.capture.frameworks.calls import watch_call
+from tracer.capture.frameworks.fastapi import watch_websocket
 from tracer.capture.frameworks.look import (
     Slot,
     Step,
@@ -74,6 +75,7 @@ def _watch_function(app: FunctionType) -> None:
         return
     held = cell.cell_contents
     if is_ours(held) or _is_fastapis(held):
+        watch_websocket(held)
         return
     if is_a(held, functools.partial) and held.func is run_in_threadpool:
         call = held.args[0]
@@ -123,7 +125,8 @@ def _watch_class(cls: type) -> None:
         for verb in VERBS:
             patch(cls, verb, _verb)
     elif issubclass(cls, WebSocketEndpoint):
-        patch(cls, "dispatch", _verb)
+        for method in ("dispatch", "on_connect", "on_receive", "on_disconnect"):
+            patch(cls, method, _verb)
     else:
         patch(cls, "__await__", AwaitStage)
 

@@ -11,7 +11,7 @@ import functools
 import inspect
 import sys
 from collections.abc import Callable
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 from tracer.capture.fault import fault
@@ -96,6 +96,31 @@ def endpoint_for(call: Call, *, is_async: bool) -> Call:
         made = _stand_in(call, stage, is_async=is_async)
         known = _endpoints[id(call)] = call, made
     return known[1]
+
+
+def watch_websocket(app: object) -> None:
+    """Make the endpoint of a WebSocket route visible.
+
+    FastAPI calls it directly, out of a closure: there it gets a Dependant
+    that calls a stand-in. What an error says of the endpoint, its file and
+    line, FastAPI keeps by its id.
+    """
+    if not is_a(app, FunctionType) or app.__name__ != "app":
+        return
+    free = app.__code__.co_freevars
+    cells = dict(zip(free, app.__closure__ or (), strict=True))
+    routing = attributes(sys.modules.get("fastapi.routing"))
+    known = routing.get("_endpoint_context_cache")
+    look = routing.get("_extract_endpoint_context")
+    if "get_websocket_app." not in app.__qualname__ or "dependant" not in cells:
+        return
+    dependant = cells["dependant"].cell_contents
+    if dependant.call is None or STANDS_FOR.get(dependant.call) is not None:
+        return
+    made = endpoint_for(dependant.call, is_async=True)
+    if known is not None and look is not None:
+        known[id(made)] = look(dependant.call)
+    cells["dependant"].cell_contents = _calling(dependant, made)
 
 
 def _calling(dependant: Any, call: Call) -> Any:

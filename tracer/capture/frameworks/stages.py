@@ -49,8 +49,11 @@ from tracer.events import (
 Form = Literal["function", "class", "instance"]
 Mode = Literal["async", "threadpool", "raw"]
 
-LAYERS: Memo[tuple[str, int | None]] = Memo()
-"""Name and place of layers whose class alone doesn't say who they are."""
+Label = tuple[str, int | None, bool]
+"""A layer's name and place, and whether it lets all but HTTP pass through."""
+
+LAYERS: Memo[Label] = Memo()
+"""Labels of layers whose class alone doesn't say who they are."""
 
 
 class LayerStage(Stage):
@@ -68,15 +71,18 @@ class LayerStage(Stage):
         label = describe_layer(args[0], self.where)
         return self.begin(note, LAYERS.put(args[0], label), args[1])
 
-    def begin(
-        self, note: Note, label: tuple[str, int | None], scope: Any
-    ) -> object:
+    def begin(self, note: Note, label: Label, scope: Any) -> object:
+        name, where, http_only = label
         trail = note.trail or trail_of(note)
         depth = trail.depth
-        entering(note, label[0], scope)
-        note.two(MiddlewareEnter, label[1], label[0], depth)
+        entering(note, name, scope)
+        if http_only and scope["type"] != "http":
+            where = self.where  # and not the user's, which isn't called
+            note.three(MiddlewareEnter, where, name, depth, True)
+        else:
+            note.two(MiddlewareEnter, where, name, depth)
         trail.depth = depth + 1
-        return label[0], label[1], depth
+        return name, where, depth
 
     def leave(self, note: Note, token: Any, result: object) -> None:
         name, where, depth = token
@@ -105,7 +111,7 @@ class LayerFunctionStage(LayerStage):
 
     def __init__(self, call: Callable[..., Any]) -> None:
         super().__init__(call)
-        self.label = layer_name(call), self.where
+        self.label: Label = layer_name(call), self.where, False
 
     def enter(self, note: Note, args: tuple[Any, ...]) -> object:
         if len(args) != ASGI_ARGUMENTS:
@@ -113,19 +119,21 @@ class LayerFunctionStage(LayerStage):
         return self.begin(note, self.label, args[0])
 
 
-def describe_layer(layer: object, where: int | None) -> tuple[str, int | None]:
+def describe_layer(layer: object, where: int | None) -> Label:
     """Name a middleware and give its place: the user's code where it can.
 
-    `BaseHTTPMiddleware` calls a function or a method of the user's.
+    `BaseHTTPMiddleware` calls a function or a method of the user's, but not
+    for a WebSocket or the lifespan.
     """
     name = type(layer).__name__
-    if is_a(layer, BaseHTTPMiddleware):
+    http_only = is_a(layer, BaseHTTPMiddleware)
+    if http_only:
         dispatch = attributes(layer).get("dispatch_func")
         if type(layer) is BaseHTTPMiddleware:
             name = f"{name}({layer_name(dispatch)})"
         where = place(dispatch)
         want(dispatch)
-    return name, where
+    return name, where, http_only
 
 
 class AppStage(Stage):
