@@ -62,8 +62,8 @@ class Known:
 class Looks:
     """One request's scope and context, as they were at the last look.
 
-    It refers to them, and they to the request's note: so it forgets all when
-    the outermost stage is left.
+    It refers to them, and they to the request's note: so it is let go when
+    the outermost stage is left, see `trail.end`.
 
     A new key is noticed by the length of the scope. That under an old key
     stands another object takes a walk through the scope, and that a variable
@@ -88,6 +88,7 @@ class Looks:
         "_first",
         "_known",
         "_looked",
+        "_task",
         "_walked",
         "careful",
         "hamt",
@@ -111,9 +112,9 @@ class Looks:
             self._before: dict[Any, Any] = scope.copy()
         else:
             self.scope, self.size, self._before = None, 0, {}
-        context = copy_context()
-        self.hamt: object = referents(context)[0]
-        self._first: tuple[Context, Here] | None = context, _here(note)
+        self._first: Context | None = copy_context()
+        self.hamt: object = referents(self._first)[0]
+        self._task = note.probe.task
         self._known: dict[ContextVar[Any], Known] = {}
         # How long the log was
         self._looked = 0  # when the context was looked at last
@@ -146,13 +147,18 @@ class Looks:
 
     def route(self, note: Note, name: str, scope: Any) -> None:
         """Enter a router, or the route that it chose: they fill the scope."""
-        if self.careful or scope is not self.scope:
+        if (
+            self.careful
+            or scope is not self.scope
+            or not all(map(is_, scope.values(), self._before.values()))
+        ):
             self.enter(note, name, scope, walk=True)
             return
-        if len(scope) > self.size:
+        if len(scope) != self.size:
             self._grown(note, scope)
-        self._walk(note, scope)
-        self.log.append(name)
+        log = self.log
+        log.append(name)
+        self._walked = len(log)
 
     def pass_out(self, note: Note, name: str) -> None:
         """Leave a stage behind which nobody looks as a rule."""
@@ -168,11 +174,6 @@ class Looks:
         log = self.log
         log.append((name,))
         self._looked = len(log)
-
-    def end(self) -> None:
-        """Forget all, since the outermost stage is left."""
-        self.scope = self.hamt = self._first = None
-        self.log, self._before, self._known = [], {}, {}
 
     def _ran(self, since: int) -> list[str]:
         """Name the stages that have run since the log was so long."""
@@ -192,17 +193,13 @@ class Looks:
 
     def _grown(self, note: Note, scope: Any) -> None:
         """Say which keys a stage has put in; they stand at the end."""
-        before, log = self._before, self.log
-        if len(scope) - len(before) == 1:  # as a rule
-            names: tuple[Any, ...] = (next(reversed(scope)),)
-        else:
-            names = tuple([*scope][len(before) :])
+        before, by = self._before, self.log[-1] if self.log else ""
+        names = tuple([*scope][len(before) :])
         for key in names:
             if type(key) is not str or key in before:
                 return  # others were taken out: see `_walk`
             before[key] = scope[key]
         self.size = len(before)
-        by = log[-1] if log else ""
         if type(by) is not str:
             by = self._by()
         note.three(ScopeChanged, None, by, names, False)
@@ -215,7 +212,7 @@ class Looks:
         if not copied and len(scope) == self.size:
             if all(map(is_, scope.values(), before.values())):
                 return
-        elif type(scope) is not dict or self.hamt is None:
+        elif type(scope) is not dict:
             return
         names = tuple(
             key
@@ -241,11 +238,9 @@ class Looks:
 
     def _context(self, note: Note, by: str = "") -> None:
         """Tell what a context has that is new, and what it lacks."""
-        if self.hamt is None:
-            return  # it is over
         if self._first is not None:
             # Only now, since most requests come to no change.
-            self._known = _known_of(*self._first)
+            self._known = _known_of(self._first, self._task)
             self._first = None
         context = copy_context()
         self.hamt = referents(context)[0]

@@ -40,7 +40,7 @@ from tracer.capture.frameworks.threads import watch_threads
 from tracer.capture.frameworks.trail import begin, end
 from tracer.capture.frameworks.wrap import failed, is_asgi_method
 from tracer.capture.probe import CURRENT, Note
-from tracer.events import AppEnter, StackBuilt
+from tracer.events import AppEnter, AppExit, StackBuilt
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Any]]
@@ -63,7 +63,9 @@ class StarletteStage(Stage):
     begins = "app.enter"
     ends = "app.exit"
 
-    def make(self, call: Callable[..., Any]) -> Callable[..., Any]:
+    def make(  # noqa: C901  # written out, for speed
+        self, call: Callable[..., Any]
+    ) -> Callable[..., Any]:
         """Make a function that takes the short way into an app.
 
         That is: our server has made a note for this request, and the app's
@@ -88,18 +90,22 @@ class StarletteStage(Stage):
             if id(self) not in built or not outer.get(type(self)):
                 return await made(self, scope, receive, send)
             name = type(self).__name__
-            if (looks := begin(note, scope).looks) is not None:
+            trail = begin(note, scope)
+            if (looks := trail.looks) is not None:
                 looks.log.append(name)  # it was made just now
             note.two(AppEnter, where, name, scope["type"])
-            token = name, where, True
             try:
                 if (gate := note.probe.gate) is not None:
                     await gate.wait(note, ("app.enter", name, where))
                 result = await call(self, scope, receive, send)
             except BaseException as error:
-                await failed(stage, note, token, error)
+                await failed(stage, note, (name, where, True), error)
                 raise
-            end_app(note, token)
+            if looks is not None:
+                looks.leave(note, name)
+                trail.looks = None
+            trail.seen = 0
+            note.one(AppExit, where, name)
             if (gate := note.probe.gate) is not None:
                 await gate.wait(note, ("app.exit", name, where))
             return result

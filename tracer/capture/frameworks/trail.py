@@ -37,7 +37,8 @@ class Trail:
         serving: A route with an endpoint is at work: who handles an exception
             now stands inside it, not in ExceptionMiddleware.
         seen: The id of the last exception that was said to be raised.
-        looks: Compares scope and context variables; None with `--lens off`.
+        looks: Compares scope and context variables; None with `--lens off`,
+            and when the app was left.
     """
 
     __slots__ = (
@@ -106,9 +107,8 @@ def end(note: Note) -> None:
 
     Said by who said `begin`: they refer to the note, and it to them.
     """
-    trail: Trail | None = note.trail
-    if trail is not None and (looks := trail.looks) is not None:
-        looks.end()
+    if note.trail is not None:
+        note.trail.looks = None
 
 
 def entering(note: Note, name: str, scope: Any = None) -> None:
