@@ -79,6 +79,20 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
+@pytest.mark.skipif(not _has_ipv6(), reason="no IPv6 here")
+def test_a_host_with_several_addresses_is_listened_on_at_each() -> None:
+    with running(ends, host="") as run:
+        ports = {
+            each.family: int(each.address.rpartition(":")[2])
+            for each in run.of("listen.bound")
+        }
+        hosts = {"AF_INET": "127.0.0.1", "AF_INET6": "::1"}
+        assert {*ports} == {*hosts}
+        for family, host in hosts.items():
+            run.clients.append(Client(ports[family], host))
+            assert f"'{host}'".encode() in body(run.clients[-1].get())
+
+
 @BOTH
 def test_f12_a_unix_socket_is_open_to_all_and_its_clients_have_no_name(
     tmp_path: Path, traced: bool

@@ -5,9 +5,11 @@ Read `server` first (startup, main loop, shutdown), then `lifespan` and
 becomes a response); `reader` and `writer` stand between these two and h11.
 `upgrade` gives a connection to `websocket`, where frames become messages, and
 `websocket_cycle` is a WebSocket as its app sees it; `handshake`, `incoming`,
-`deflate`, `pings` and `socket_writer` are parts of these. `scope`, `head`,
-`flow`, `refuse`, `rfc9112`, `access`, `address` and `blame` help; `config`,
-`state` and `asgi` hold what they share.
+`deflate`, `pings` and `socket_writer` are parts of these. With TLS,
+`tls_server` accepts and shakes hands, and `tls` has the words for it;
+`introduction` numbers each connection, and `proxy` believes who stands before
+it. `scope`, `head`, `flow`, `refuse`, `rfc9112`, `access`, `address` and
+`blame` help; `config`, `state` and `asgi` hold what they share.
 """
 
 from tracer.capture.server.config import Config
