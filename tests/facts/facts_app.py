@@ -127,6 +127,10 @@ async def flood(request: Request) -> Response:
     return StreamingResponse(much(), headers={"content-length": f"{1 << 24}"})
 
 
+async def large(request: Request) -> Response:
+    return Response(bytes(1 << 22))
+
+
 async def drip(request: Request) -> Response:
     async def drops() -> AsyncIterator[bytes]:
         while True:
@@ -213,6 +217,7 @@ app = Starlette(
         Route("/state", state),
         Route("/slow", slow_reader, methods=["POST"]),
         Route("/flood", flood),
+        Route("/large", large),
         Route("/drip", drip),
         Route("/background", background),
         Route("/boom", boom),

@@ -186,6 +186,10 @@ def leaving(house: House) -> None:
     client.close()
     house.wait("run_asgi.end", "/drip")
     client = house.client()
+    client.ask("/large", "connection: close")
+    house.wait("transport.close", "/large")
+    house.got["large"] = len(client.rest().partition(b"\r\n\r\n")[2])
+    client = house.client()
     client.ask("/flood")
     house.wait("write.paused", "/flood")
     assert len(client.answer()) > 1 << 24

@@ -268,7 +268,9 @@ def test_f74_nothing_can_be_sent_after_it(bare: Story) -> None:
     assert bare.got["goes_on"].endswith(b"\r\n\r\nok")
 
 
-def test_f75_the_connection_is_kept_or_closed(house: Story) -> None:
+def test_f75_the_connection_is_kept_or_closed(
+    house: Story, bare: Story
+) -> None:
     kept = house.asked("/?n=first").one("conn.decision")
     closed = house.asked("/tea?n=close").one("conn.decision")
 
@@ -279,6 +281,10 @@ def test_f75_the_connection_is_kept_or_closed(house: Story) -> None:
     after = house.via("/tea?n=close").after(closed)
     assert after.of("keepalive.armed") == []
     after.one("transport.close")
+    # The timer is a real one: nobody came any more, and it has closed.
+    idle = bare.via("/listens")
+    armed = idle.one("keepalive.armed")
+    assert idle.after(armed).one("keepalive.fired").t - armed.t > 49_000_000
 
 
 def test_f76_the_first_receive_asks_for_the_body(house: Story) -> None:
