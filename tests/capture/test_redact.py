@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracer.capture import redact
-from tracer.capture.names import is_secret
+from tracer.capture.names import NAMES, SHORT, STEMS, is_secret
 
 SECRET = st.text(
     "abcdefghijklmnopqrstuvwxyz0123456789-_.", min_size=12, max_size=40
@@ -40,6 +40,16 @@ def test_a_name_is_secret_by_its_words_and_not_by_a_part_of_one() -> None:
     assert is_secret("refreshToken")
     assert is_secret("AWS_SECRET_ACCESS_KEY")
     assert is_secret("phpsessid")
+
+
+STEM = st.sampled_from([*NAMES, *SHORT, "%", "\\"])
+PIECE = STEM.flatmap(lambda stem: st.sampled_from([stem, stem[:-1], stem[1:]]))
+
+
+@given(st.lists(PIECE | st.text("xys", max_size=2), max_size=4).map("".join))
+def test_a_stem_is_found_wherever_it_stands(said: str) -> None:
+    there = any(stem in said for stem in (*NAMES, *SHORT, "%", "\\"))
+    assert (STEMS.search(said.encode()) is not None) == there
 
 
 def test_a_plain_head_is_told_as_it_came() -> None:

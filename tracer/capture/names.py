@@ -5,6 +5,7 @@ A name is taken apart as people write it (`api_key`, `accessToken`,
 """
 
 import re
+from collections.abc import Iterable
 
 HEADERS = (
     "authorization", "proxy-authorization", "cookie", "set-cookie",
@@ -40,11 +41,25 @@ _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _LONG = re.compile(rf"(?:{'|'.join(NAMES)})(?:s|id|key)?\Z")
 _SHORT = frozenset(SHORT) | {f"{each}s" for each in SHORT}
 
-STEMS = re.compile(
-    "|".join(
-        sorted({*(each for each in (*NAMES, *SHORT)), "%", "\\\\"}, key=len)
-    ).encode()
-)
+
+def _any_of(words: Iterable[str]) -> str:
+    """A pattern that is found wherever one of the words stands.
+
+    The words are joined by their beginnings: of words side by side `re` tries
+    one after the other at each byte, which takes three times as long.
+    """
+    after: dict[str, list[str]] = {}
+    for word in words:
+        after.setdefault(word[0], []).append(word[1:])
+    found = [
+        # Where one word ends, a longer one needn't be looked for.
+        re.escape(first) + ("" if "" in rest else _any_of(rest))
+        for first, rest in sorted(after.items())
+    ]
+    return found[0] if len(found) == 1 else f"(?:{'|'.join(found)})"
+
+
+STEMS = re.compile(_any_of((*NAMES, *SHORT, "%", "\\")).encode())
 """Found in lower-case bytes wherever a secret name may stand.
 
 A percent sign and a backslash too, which may spell one of them otherwise.

@@ -260,32 +260,21 @@ class Body:
         start = len(self._raw)
         if start >= PREVIEW or not data:
             return ""
-        if not start:
-            self._raw = data[:PREVIEW]
-            return _forget(_first_piece((self._raw, self._type)))
-        self._raw = (self._raw + data)[:PREVIEW]
-        text = self._raw.decode("latin-1")
-        if not _state.hiding:
-            return text[start:]
-        if _may_hide(self._raw):
-            kind = self._type.decode("latin-1").lower()
-            shown = _mask(text, spans_of(text, kind), start)
-        else:
-            shown = text[start:]
+        self._raw = self._raw + data[: PREVIEW - start]
         # What was hidden elsewhere is looked for within this piece only:
         # what was shown before can't be taken back.
-        return _forget(shown)
+        return _forget(_piece((self._raw, start, self._type)))
 
 
-def _preview(piece: tuple[bytes, bytes]) -> str:
-    raw, kind = piece
+def _shown_piece(piece: tuple[bytes, int, bytes]) -> str:
+    raw, start, kind = piece
     text = raw.decode("latin-1")
     if not _may_hide(raw):
-        return text
-    return _mask(text, spans_of(text, kind.decode("latin-1").lower()))
+        return text[start:]
+    return _mask(text, spans_of(text, kind.decode("latin-1").lower()), start)
 
 
-_first_piece: Kept[tuple[bytes, bytes], str] = Kept(_preview, 64)
+_piece: Kept[tuple[bytes, int, bytes], str] = Kept(_shown_piece, 64)
 
 
 def body(data: bytes, content_type: bytes = b"") -> str:
