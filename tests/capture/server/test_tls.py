@@ -18,6 +18,7 @@ from server_running import Running, UnixClient, running, wait_until
 from server_tls import TLSClient, certificate
 
 from tracer.capture.server.tls import TLS, TLSError
+from tracer.capture.sources import code_at
 
 SECRET = "hunter2-of-the-key"  # noqa: S105  # to be looked for
 
@@ -84,6 +85,8 @@ def test_who_speaks_tls_is_served_as_https(
         (said,) = run.of("tls.handshake")
         assert (said.version, said.cipher) == (version, cipher[0])
         assert (said.alpn, said.subject) == ("", "")
+        assert where(said) == "SSLProtocol._on_handshake_complete"
+        assert where(run.of("accept")[0]) == "TLSServer.accept"
         assert [each.client for each in run.of("accept")] == [
             f"127.0.0.1:{port}"
         ]
@@ -106,6 +109,10 @@ def test_who_shows_a_certificate_is_named(
     said = run.of("tls.handshake")[-1]
     assert said.subject.startswith("O=House, ")
     assert said.subject.endswith(", CN=tea")
+
+
+def where(event: Any) -> str:
+    return code_at(event.where).co_qualname
 
 
 def plain_http(run: Running, authority: trustme.CA) -> None:

@@ -1,6 +1,7 @@
 """A new connection gets its number, its two ends and what TLS has settled."""
 
 import asyncio
+from asyncio.sslproto import SSLProtocol
 from collections.abc import Collection
 from typing import Protocol
 
@@ -8,8 +9,7 @@ from tracer.capture.loop import claim
 from tracer.capture.probe import Note
 from tracer.capture.server.address import address, is_ssl
 from tracer.capture.server.tls import agreed
-from tracer.capture.server.tls_server import TLSServer
-from tracer.capture.sources import Places
+from tracer.capture.sources import place
 from tracer.events import ConnectionMade, TlsHandshake
 
 
@@ -42,10 +42,13 @@ def introduce(
     fd = -1 if sock is None else sock.fileno()
     note = server.about(conn=claim(fd, server.probe))
     if is_ssl(made.transport):
-        note(TlsHandshake, AT.shake_hands, *agreed(made.transport))
+        asyncios = type(made.transport).__module__ == SSLProtocol.__module__
+        # uvloop does it where nobody can look.
+        agreement = _AGREED if asyncios else None
+        note(TlsHandshake, agreement, *agreed(made.transport))
     ends = address(made.client), address(made.server)
     note(ConnectionMade, where, made.obj, *ends, len(made.connections))
     return note, ends
 
 
-AT = Places(TLSServer)
+_AGREED = place(getattr(SSLProtocol, "_on_handshake_complete", None))
