@@ -21,10 +21,14 @@ from tracer.capture.frameworks.stages import (
 from tracer.capture.frameworks.trail import Trail
 from tracer.capture.frameworks.wrap import failed, is_asgi_method
 from tracer.capture.gate import Stop
-from tracer.capture.probe import CURRENT, Note
+from tracer.capture.probe import CURRENT, Note, now
+from tracer.capture.rows import code_of
 from tracer.events import MiddlewareEnter, MiddlewareExit
 
 Role = Literal["middleware", "app", "endpoint", "default"]
+
+_ENTER = code_of(MiddlewareEnter, 2)
+_EXIT = code_of(MiddlewareExit, 2)
 
 ROLES: Memo[Role] = Memo()
 """What an instance is to the app: one class may serve as several things."""
@@ -53,7 +57,7 @@ class CallStage(Stage):
 
         Most calls of such classes are those of a ring that was met before,
         in a request that need not be looked through at each stage. What is
-        done then stands in `Looks.enter` and `leave` too.
+        done then stands in `Looks.enter` and `leave` too, and in `Note`.
         """
         made = super().make(call)
         if not is_asgi_method(call):
@@ -72,11 +76,12 @@ class CallStage(Stage):
                 known is None
                 or trail is None
                 or not outer.get(type(self))
+                or note.thread != "loop"
                 or (known[1][2] and scope["type"] != "http")
             ):
                 return await made(self, scope, receive, send)
             name, where, _ = known[1]
-            depth = trail.depth
+            probe, depth = note.probe, trail.depth
             if (looks := trail.looks) is not None:
                 if (
                     looks.careful
@@ -86,10 +91,15 @@ class CallStage(Stage):
                     looks.enter(note, name, scope)
                 else:
                     looks.log.append(name)
-            note.two(MiddlewareEnter, where, name, depth)
+            probe.say(
+                (
+                    _ENTER, now(), probe.turn, probe.task, where,
+                    "loop", note.conn, note.req, name, depth,
+                )
+            )  # fmt: skip
             trail.depth = depth + 1
             try:
-                if (gate := note.probe.gate) is not None:
+                if (gate := probe.gate) is not None:
                     await gate.wait(note, ("middleware.enter", name, where))
                 result = await call(self, scope, receive, send)
             except BaseException as error:
@@ -101,8 +111,13 @@ class CallStage(Stage):
                     looks.leave(note, name)
                 else:
                     looks.log.append((name,))
-            note.two(MiddlewareExit, where, name, depth)
-            if (gate := note.probe.gate) is not None:
+            probe.say(
+                (
+                    _EXIT, now(), probe.turn, probe.task, where,
+                    "loop", note.conn, note.req, name, depth,
+                )
+            )  # fmt: skip
+            if (gate := probe.gate) is not None:
                 await gate.wait(note, ("middleware.exit", name, where))
             return result
 

@@ -47,7 +47,8 @@ from tracer.capture.frameworks.trail import (
 )
 from tracer.capture.frameworks.wrap import is_ours, wrap
 from tracer.capture.gate import Stop
-from tracer.capture.probe import CURRENT, Note
+from tracer.capture.probe import CURRENT, Note, now
+from tracer.capture.rows import code_of
 from tracer.events import (
     RouteHandle,
     RouteMatch,
@@ -110,9 +111,12 @@ def _describe(route: object) -> str:
     return f"{type(route).__name__} {text}".strip()
 
 
-def _hidden(path: str) -> str:
+def _hide(path: str) -> str:
     # Bytes are searched much faster, and a path is ASCII as a rule.
     return redact.path(path.encode()) if path.isascii() else redact.text(path)
+
+
+_hidden: redact.Kept[str, str] = redact.Kept(_hide)
 
 
 class RouterStage(Stage):
@@ -192,7 +196,16 @@ class MatchStage(Stage):
                 scan = 1 if scope is trail.routing else _scan(trail, match)
                 if "fastapi" in scope:
                     label = label_in(route, scope)
-                note.three(RouteMatch, where, label, verdict, scan)
+                if note.thread != "loop":
+                    note.three(RouteMatch, where, label, verdict, scan)
+                    return answer
+                probe = note.probe
+                probe.say(
+                    (
+                        _MATCH, now(), probe.turn, probe.task, where,
+                        "loop", note.conn, note.req, label, verdict, scan,
+                    )
+                )  # fmt: skip
             except Exception:  # noqa: BLE001 - the app must not have it
                 fault()
             return answer
@@ -215,6 +228,7 @@ class MatchStage(Stage):
 
 
 NONE, FULL = Match.NONE, Match.FULL
+_MATCH = code_of(RouteMatch, 3)
 
 
 def _scan(trail: Trail, match: Match) -> int:
