@@ -66,7 +66,9 @@ class CallStage(Stage):
         layer = self.stages["middleware"]
 
         @functools.wraps(made)
-        async def ring(self: Any, scope: Any, receive: Any, send: Any) -> Any:
+        async def ring(  # noqa: C901  # as above
+            self: Any, scope: Any, receive: Any, send: Any
+        ) -> Any:
             note = get()
             if note is None:
                 return await call(self, scope, receive, send)
@@ -83,13 +85,11 @@ class CallStage(Stage):
             name, where, _ = known[1]
             probe, depth = note.probe, trail.depth
             if (looks := trail.looks) is not None:
-                if (
-                    looks.careful
-                    or len(scope) != looks.size
-                    or scope is not looks.scope
-                ):
+                if looks.careful or scope is not looks.scope:
                     looks.enter(note, name, scope)
                 else:
+                    if len(scope) != looks.size:
+                        looks.grown(note, scope)
                     looks.log.append(name)
             probe.say(
                 (

@@ -115,7 +115,7 @@ class Looks:
         self._first: Context | None = copy_context()
         self.hamt: object = referents(self._first)[0]
         self._task = note.probe.task
-        self._known: dict[ContextVar[Any], Known] = {}
+        self._known: dict[ContextVar[Any], Known]  # as soon as it is asked
         # How long the log was
         self._looked = 0  # when the context was looked at last
         self._walked = 0  # when the scope was walked through
@@ -144,6 +144,13 @@ class Looks:
                     self._walk(note, scope)
         log.append(name)
         self._looked = len(log)
+
+    def grown(self, note: Note, scope: Any) -> None:
+        """Say what was put into the scope that has another length now."""
+        if len(scope) > self.size:
+            self._grown(note, scope)
+        if len(scope) != self.size:
+            self._walk(note, scope)
 
     def route(self, note: Note, name: str, scope: Any) -> None:
         """Enter a router, or the route that it chose: they fill the scope."""

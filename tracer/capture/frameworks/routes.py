@@ -131,15 +131,16 @@ class RouterStage(Stage):
         trail = note.trail or trail_of(note)
         trail.routing = scope
         trail.redirecting = False
-        path = ""
-        if scope["type"] != "lifespan":
-            path = _hidden(get_route_path(scope))
+        kind, path = scope["type"], ""
+        if kind != "lifespan":
+            mounted = scope.get("root_path")
+            path = _hidden(get_route_path(scope) if mounted else scope["path"])
         known = PREPARED.found.get(id(router))
         own = attributes(router) if known is None else known[1][0][0]
         if (looks := trail.looks) is not None:
             looks.route(note, type(router).__name__, scope)
         count = len(own.get("routes", ()))
-        note.three(RouterEnter, self.where, scope["type"], path, count)
+        note.three(RouterEnter, self.where, kind, path, count)
         return router
 
     def leave(self, note: Note, token: Any, result: object) -> None:
