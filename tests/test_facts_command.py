@@ -10,6 +10,7 @@ import pytest
 
 from tracer.cli import main
 from tracer.events import KINDS
+from tracer.views.explain import load
 from tracer.views.facts import Fact, choose, facts
 
 ROOT = Path(__file__).parent.parent
@@ -48,6 +49,16 @@ def test_today_is_told_where_the_article_differs_and_only_there(
     told = [each.number for each in facts(lang) if each.today is not None]
 
     assert told == [each.number for each in facts(lang) if differs(each)]
+
+
+def test_what_explanations_say_of_the_article_is_about_such_a_fact() -> None:
+    differs = {each.number for each in facts("en") if each.today is not None}
+
+    named = {
+        f"F{number}" for kind in KINDS for number in load("en").facts(kind)
+    }
+    assert named
+    assert named - differs == set()
 
 
 def test_as_many_are_right_half_right_and_wrong_as_was_found() -> None:

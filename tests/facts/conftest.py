@@ -8,6 +8,7 @@ import fcntl
 import os
 import pickle
 import re
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -32,9 +33,7 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Story]:
         with (base / f"facts-{name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not kept.exists():
-                folder = base / f"facts-{name}"
-                folder.mkdir()
-                story = make(folder)
+                story = make(Path(tempfile.mkdtemp(dir=base)))
                 kept.write_bytes(pickle.dumps((story.records, story.got)))
         return Story(*pickle.loads(kept.read_bytes()))  # noqa: S301  # ours
 

@@ -64,6 +64,7 @@ def tea_house(folder: Path) -> Story:
     told: dict[str, Any] = {
         "root_path": ROOT,
         "headers": (("x-house", "teas"),),
+        "timeout_keep_alive": 60,  # however long the guests take
     }
     with (
         serving(folder, source, **told) as live,

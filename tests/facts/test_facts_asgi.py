@@ -277,7 +277,7 @@ def test_f75_the_connection_is_kept_or_closed(
     assert (kept.keep, closed.keep) == (True, False)
     assert kept.reason != closed.reason
     after = house.via("/?n=first").after(kept)
-    assert after.first("keepalive.armed").seconds == 5
+    assert after.first("keepalive.armed").seconds == 60
     after = house.via("/tea?n=close").after(closed)
     assert after.of("keepalive.armed") == []
     after.one("transport.close")

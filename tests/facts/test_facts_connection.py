@@ -54,7 +54,9 @@ def test_f31_the_loop_calls_the_transport_not_us(house: Story) -> None:
         assert house.conn(made.conn).before(made).of("selector.register") == []
 
 
-def test_f32_the_connection_outlives_its_request(bare: Story) -> None:
+def test_f32_the_connection_outlives_its_request(
+    bare: Story, workers: Story
+) -> None:
     connection = bare.via("/listens")
 
     assert connection.one("conn.decision").keep is True
@@ -65,6 +67,9 @@ def test_f32_the_connection_outlives_its_request(bare: Story) -> None:
     assert fired.t - armed.t >= 49_000_000
     assert armed.t < fired.t < lost.t
     assert connection.before(fired).of("connection_lost") == []
+    # Where nobody says otherwise it is five seconds.
+    options = workers.one("server.config").options
+    assert options["timeout_keep_alive"] == 5
 
 
 def test_f33_reads_are_neither_connections_nor_requests(house: Story) -> None:
