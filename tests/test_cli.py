@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from tracer.cli import checks, main
-from tracer.cli.serving import numbered
+from tracer.cli.parser import make_parser
+from tracer.cli.serving import numbered, watched_by
 
 APP = """
 async def app(scope, receive, send):
@@ -527,3 +528,23 @@ def test_each_run_has_a_recording_of_its_own(folder: Path) -> None:
     (folder / "out.2.jsonl").write_text("a thesis")
 
     assert numbered(str(folder / "out.jsonl"), 2).endswith("out.3.jsonl")
+
+
+def test_an_app_from_elsewhere_is_watched_too(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for each in ("here/sub", "there"):
+        (folder / each).mkdir(parents=True)
+    monkeypatch.chdir(folder / "here")
+    here, there = folder / "here", folder / "there"
+
+    for said, watched in (
+        ([], [here]),
+        (["--app-dir", "../there"], [here, there]),
+        (["--app-dir", "sub"], [here]),
+        (["--app-dir", "../there", "--reload-dir", "sub"], [here / "sub"]),
+    ):
+        parsed = make_parser("").parse_args(["serve", "a:b", "--reload", *said])
+        found = watched_by(parsed)
+        assert found is not None
+        assert found.folders == watched

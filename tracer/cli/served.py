@@ -155,7 +155,11 @@ def _reload_options(group: Any) -> None:  # noqa: ANN401
 
 
 _RELOADS = (
-    ("--reload-dir", "DIR", "folder to watch (default: the current one)"),
+    (
+        "--reload-dir",
+        "DIR",
+        "folder to watch (default: the current one and that of --app-dir)",
+    ),
     ("--reload-include", "GLOB", "files that count, beside *.py"),
     (
         "--reload-exclude",

@@ -53,7 +53,7 @@ def feed_of(options: Namespace, told: Options) -> LiveFeed | ReloadingFeed:
             inherits=listening.inherited(options),
         )
 
-    watched = _watched(options)
+    watched = watched_by(options)
     if watched is None:
         return start(Run(1, None, told.breaks))
     return ReloadingFeed(options.app, start, watched, told.breaks)
@@ -65,7 +65,7 @@ def in_foreground(options: Namespace, told: Options) -> int:
     Raises:
         OSError: It can't be started.
     """
-    watched = _watched(options)
+    watched = watched_by(options)
     if watched is None and options.python is None:
         # Only here is the app imported into this process.
         from tracer.capture.here import serve_here  # noqa: PLC0415
@@ -82,11 +82,13 @@ def in_foreground(options: Namespace, told: Options) -> int:
     ).run()
 
 
-def _watched(options: Namespace) -> Watched | None:
+def watched_by(options: Namespace) -> Watched | None:
+    """What is watched for changes; None: nothing is."""
     if not options.reload:
         return None
     return Watched(
-        options.reload_dirs,
+        # An app from elsewhere would never start again, else.
+        options.reload_dirs or ["", options.app_dir],
         options.reload_includes,
         options.reload_excludes,
         options.reload_delay,
@@ -123,8 +125,10 @@ def numbered(record: str, number: int) -> str:
 
 def _free_port(host: str) -> int:
     """A port that is free now: the same one for each run."""
-    address = (host or "127.0.0.1", 0)
-    (found, *_) = socket.getaddrinfo(*address, type=socket.SOCK_STREAM)
+    try:
+        found = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM)[0]
+    except OSError:
+        return 0  # no such host: the server will say so
     with socket.socket(found[0]) as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind(found[4])
