@@ -177,3 +177,13 @@ def test_frames_are_those_within_a_turn_or_none() -> None:
 
     assert [code.co_name for code, _ in outer()] == ["inner", "outer"]
     assert inner() == []
+
+
+def test_a_frame_that_stands_on_no_line_is_on_its_functions_first() -> None:
+    def standing() -> Frames:
+        return frames_of(sys._getframe(), "standing")
+
+    code = standing.__code__.replace(co_linetable=b"\x80")
+    lost = types.FunctionType(code, globals())
+
+    assert lost() == [(code, code.co_firstlineno)]

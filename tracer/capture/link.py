@@ -21,7 +21,7 @@ from tracer.events import Header
 
 MODULE = "tracer.capture.recorder"
 
-LIMIT = 32 << 20
+LIMIT = 64 << 20
 """Bytes that wait for the recorder before events are lost."""
 
 _PIPE = 1 << 20  # bytes; a hundredth of a second of heavy load

@@ -15,6 +15,7 @@ RECORD_LIMIT = 64 << 20  # bytes in the queue before it loses anything
 VIEWER_LIMIT = 8 << 20
 _AT_ONCE = 1 << 20  # bytes joined to one write, so that a pipe gets few
 _GZIP = 16 + zlib.MAX_WBITS  # zlib's way to ask for gzip's frame
+_LEVEL = 3  # a fifth larger than at 6, and written three times as fast
 
 
 class Sink(Protocol):
@@ -41,7 +42,7 @@ class File:
     def __init__(self, fd: int, *, compress: bool = False) -> None:
         self.size = 0  # bytes written
         self._fd = fd
-        self._gzip = zlib.compressobj(6, wbits=_GZIP) if compress else None
+        self._gzip = zlib.compressobj(_LEVEL, wbits=_GZIP) if compress else None
 
     def write(self, lines: bytes) -> None:
         if self._gzip is not None:

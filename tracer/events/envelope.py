@@ -53,7 +53,7 @@ class Event(
     """`loop`, `worker-N` or `client-N`.
 
     Beside them `other` for threads that serve no request, and `output`,
-    `writer` and `watchdog` for our own.
+    `writer` and `watchdog` for our own; `recorder` and `host` are processes.
     """
     conn: int | None = None
     """The connection's number, from 1 in order of `accept`."""

@@ -26,7 +26,8 @@ def frames_of(frame: FrameType | None, base: str) -> Frames:
     found = []
     while frame is not None:
         code = frame.f_code
-        found.append((code, frame.f_lineno))
+        # Between two lines a frame may have none.
+        found.append((code, frame.f_lineno or code.co_firstlineno))
         if code.co_name == base:
             return found
         frame = frame.f_back
