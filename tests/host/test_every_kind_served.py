@@ -18,14 +18,21 @@ WANTED = [
     if cls.layer in {"framework", "other"}
     or kind.startswith("thread.")
     or kind in {"line", "context.changed", "scope.changed", "loop.blocked"}
+    or kind in {"protocol.switched", "ws.handshake", "ws.message", "ws.close"}
 ]
+
+HANDSHAKE = (
+    "Connection: Upgrade\r\nUpgrade: websocket\r\n"
+    "Sec-WebSocket-Version: 13\r\n"
+    "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+)
 
 SERVED = """
 import logging, time
 from contextvars import ContextVar
 from typing import Annotated
 
-from fastapi import BackgroundTasks, Depends, FastAPI
+from fastapi import BackgroundTasks, Depends, FastAPI, WebSocket
 
 app = FastAPI(openapi_url=None)
 
@@ -38,6 +45,12 @@ def page(tasks: BackgroundTasks, one: Annotated[int, Depends(opened)]):
     logging.getLogger("mine").warning("page asked for")
     MINE.set(1)
     return {"one": one}
+
+@app.websocket("/ws")
+async def ws(websocket: WebSocket):
+    await websocket.accept()
+    await websocket.send_text(await websocket.receive_text())
+    await websocket.receive()
 
 @app.get("/block")
 async def block():
@@ -66,6 +79,9 @@ def said(
             live.until(lambda: "released" in live.kinds)
         for path in ("/page", "/page/", "/nothing", "/block"):
             live.get(path)
+        with live.send("/ws", HANDSHAKE) as sock:
+            sock.sendall(b"\x81\x82\0\0\0\0hi\x88\x80\0\0\0\0")
+            live.until(lambda: live.kinds.count("ws.close") == 2)
         live.feed.stop()
         live.drain()
     return {*live.kinds, *(each.kind for each in read_late)}

@@ -307,7 +307,8 @@ class ResponseStart(CycleEvent, tag="response.start", frozen=True, gc=False):
 
     status: int
     headers: tuple[tuple[str, str, str], ...]
-    """Name, value, and who added it: tick, config, app, mirrored or h11."""
+    """Name, value, and who added it: tick, config, app, mirrored or h11; in
+    answer to a WebSocket's handshake also wsproto and server."""
 
 
 class HeadHeld(CycleEvent, tag="head.held", frozen=True, gc=False):

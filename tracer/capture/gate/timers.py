@@ -23,11 +23,15 @@ NAMES = {
     "Timeout._on_timeout": "asyncio.timeout",
     "_release_waiter": "asyncio.wait",
     "CancelScope._timeout": "anyio cancel scope",
+    "Pings.keepalive_timeout": "WebSocket pong",
+    "WSProtocol.close_timed_out": "WebSocket close",
 }
 """Callbacks of timers, and what their users know them by."""
 
-SLEEP = "_set_result_unless_cancelled"
-"""Ends an `asyncio.sleep`: no time-out, nobody is cut short by it."""
+HARMLESS = frozenset(
+    {"_set_result_unless_cancelled", "Pings.send_keepalive_ping"}
+)
+"""These end an `asyncio.sleep`, or ask: nobody is cut short by them."""
 
 _look = attrgetter("_callback", "_context")
 
@@ -64,7 +68,7 @@ def _found(
     if armed_by is None or armed_by.conn != note.conn:
         return
     called = _qualname(callback)
-    if called != SLEEP and armed_by.req == note.req:
+    if called not in HARMLESS and armed_by.req == note.req:
         yield handle.when(), NAMES.get(called, called)
 
 

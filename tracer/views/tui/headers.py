@@ -14,6 +14,8 @@ ORIGINS = {
     "app": "app",
     "mirrored": "connection",
     "h11": "h11",
+    "wsproto": "h11",
+    "server": "server",
 }
 """Who added a header -> the look of the word."""
 
@@ -30,7 +32,8 @@ class Headers(Rows):
 Of the response's headers, the word on the left says who added each:
 **tick** the server's once-a-second tick (`date`), **config** its
 configuration, **app** the app and its middleware, **mirrored** the request
-asked for it, **h11** the parser put it in when writing.
+asked for it, **h11** (or **wsproto**, for a WebSocket) the parser put it in
+when writing, **server** the server's own answer.
 
 Nobody can change them after `http.response.start`.
 """
