@@ -25,6 +25,11 @@ from tracer.capture.frameworks.look import (
     find,
     is_a,
 )
+from tracer.capture.frameworks.messages import (
+    SCOPES,
+    watch_receive,
+    watch_send,
+)
 from tracer.capture.frameworks.stages import (
     AppFunctionStage,
     LayerFunctionStage,
@@ -42,10 +47,6 @@ from tracer.capture.probe import CURRENT, Emit, Note, Probe
 from tracer.events import (
     AppSnapshot,
     Event,
-    ReceiveCall,
-    ReceiveReturn,
-    SendCall,
-    SendReturn,
     Source,
 )
 
@@ -101,8 +102,9 @@ def server_for(probe: Probe, host: Host | None = None) -> Callable[..., Any]:
         if host is not None:
             note_scope(note, scope)
         begin(note, scope)
-        if kind == "http":
-            receive, send = _receive(note, receive), _send(note, send)
+        if kind in SCOPES:
+            receive = watch_receive(note, receive)
+            send = watch_send(note, send)
         CURRENT.set(note)
         try:
             return await call(scope, receive, send)
@@ -113,52 +115,6 @@ def server_for(probe: Probe, host: Host | None = None) -> Callable[..., Any]:
                 host.ends()
 
     return serve
-
-
-def _receive(note: Note, receive: Receive) -> Receive:
-    where = sources.place(receive)
-
-    async def traced() -> Any:
-        note.one(ReceiveCall, where, None)
-        message = await receive()
-        if type(message) is dict:
-            kind, n, more, _ = _read(message)
-            note.three(ReceiveReturn, where, kind, n or 0, bool(more))
-        return message
-
-    return traced
-
-
-def _send(note: Note, send: Send) -> Send:
-    where = sources.place(send)
-
-    async def traced(message: Any) -> None:
-        kind, n, more, status = _read(message)
-        note.four(SendCall, where, kind, n, more, status)
-        await send(message)
-        note.one(SendReturn, where, kind)
-
-    return traced
-
-
-Read = tuple[str, int | None, bool | None, int | None]
-
-
-def _read(message: Any) -> Read:
-    """Look at a message: type, bytes of body, more_body, status.
-
-    It may be of any form: the server is to complain of that, not we.
-    """
-    if type(message) is not dict:
-        return "", None, None, None
-    kind, status = message.get("type"), message.get("status")
-    if type(kind) is not str:
-        return "", None, None, None
-    if kind not in ("http.request", "http.response.body"):
-        return kind, None, None, int(status) if is_a(status, int) else None
-    body = message.get("body", b"")
-    n = len(body) if is_a(body, (bytes, bytearray, memoryview, str)) else 0
-    return kind, n, message.get("more_body") is True, None
 
 
 class Served:
