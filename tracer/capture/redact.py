@@ -29,6 +29,7 @@ PREVIEW = 1024
 _EQUALS, _AT = b"=@"
 _BRIEF = 256  # bytes of a text that is kept as harmless
 _MANY = 512  # of them
+_LARGEST = 4096  # bytes of what is kept with its text
 _REMEMBERED = 64
 _SHORTEST = 6  # a shorter value would be found in harmless text
 _AUTHORITY = re.compile(rb"(://)[^/?#@\s]*@")
@@ -127,9 +128,10 @@ class Kept(Generic[Raw, Text]):
         values = tuple(dict.fromkeys(met))
         if before is not None:
             before += values
-        if len(self._known) >= self._most:
-            self._known.clear()
-        self._known[raw] = made, values
+        if _size(raw) <= _LARGEST:
+            if len(self._known) >= self._most:
+                self._known.clear()
+            self._known[raw] = made, values
         return made
 
     def forget(self) -> None:
@@ -138,6 +140,13 @@ class Kept(Generic[Raw, Text]):
 
 
 _kept: list[Kept[Any, Any]] = []
+
+
+def _size(raw: object) -> int:
+    """How many bytes a text is made of, that stand in tuples, or alone."""
+    if isinstance(raw, bytes | str):
+        return len(raw)
+    return sum(map(_size, raw)) if isinstance(raw, tuple) else 0
 
 
 def _meet_again(values: Values) -> None:

@@ -244,6 +244,19 @@ def test_not_too_much_is_kept() -> None:
     assert made == [*range(10), 0]
 
 
+def test_what_is_large_is_not_kept() -> None:
+    made: list[int] = []
+
+    def make(raw: tuple[bytes, tuple[str, ...]]) -> int:
+        made.append(len(raw[0]))
+        return 0
+
+    kept: Kept[tuple[bytes, tuple[str, ...]], int] = Kept(make)
+    for size in (4000, 4000, 5000, 5000):
+        kept((b"x" * size, ("y", "z")))
+    assert made == [4000, 5000, 5000]
+
+
 class UnspeakableError(Exception):
     def __str__(self) -> str:
         raise KeyError

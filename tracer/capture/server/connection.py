@@ -37,6 +37,12 @@ def states_of(conn: h11.Connection) -> HasStates:
     return conn
 
 
+def names_of(machine: HasStates) -> tuple[str, str]:
+    """Give the names of the client's state and of the server's."""
+    states = machine.states
+    return states[h11.CLIENT].__name__, states[h11.SERVER].__name__
+
+
 def lowered(request: h11.Request) -> list[tuple[bytes, bytes]]:
     """Give a request's headers, their names in lower case, as ASGI has them.
 

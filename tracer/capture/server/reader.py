@@ -7,22 +7,23 @@ import h11
 
 from tracer.capture import redact
 from tracer.capture.probe import Note
-from tracer.capture.server.connection import states_of
+from tracer.capture.server.connection import names_of, states_of
 from tracer.capture.server.head import content_type
 from tracer.capture.server.refuse import CAN_ANSWER
 from tracer.events import Bytes, H11Error, H11Event
 
 HeardEvent = h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]
 
-Told = tuple[str, str, int]
-"""A head as a line and as text, and how many bytes it took."""
+Told = tuple[str, str, int, bytes]
+"""A head as a line and as text, its bytes' number, and the body's type."""
 
 
 def _tell(raw: bytes, event: h11.Request) -> Told:
     method = event.method.decode("ascii")
     version = event.http_version.decode("ascii")
     line = f"{method} {redact.target(event.target)} HTTP/{version}"
-    return line, redact.head(raw), len(raw)
+    kind = content_type(event.headers.raw_items())
+    return line, redact.head(raw), len(raw), kind
 
 
 _told: redact.Kept[bytes, Told] = redact.Kept(_tell)
@@ -44,8 +45,7 @@ class Reader:
         self._machine = states_of(conn)
         self._connection = note
         self._where = where
-        self._head: h11.Request | None = None
-        self._preview: redact.Body | None = None
+        self._preview = redact.Body()
 
     def request_is_over(self) -> None:
         """Say that what follows belongs to no request yet."""
@@ -79,42 +79,29 @@ class Reader:
                 self._note_trailers(event)
         return event
 
-    def _note(self, name: str, *more: int | str | None) -> None:
-        states = self._machine.states
-        theirs, ours = states[h11.CLIENT].__name__, states[h11.SERVER].__name__
-        if more:
-            self.note(H11Event, self._where, name, theirs, ours, *more)
-        else:
-            self.note.three(H11Event, self._where, name, theirs, ours)
+    def _note(self, name: str) -> None:
+        theirs, ours = names_of(self._machine)
+        self.note.three(H11Event, self._where, name, theirs, ours)
 
     def _note_request(self, event: h11.Request, before: bytes) -> None:
         self.note = self._connection.about(
             req=self._connection.probe.next_req()
         )
-        line, text, n = _told.known(before) or self._tell(event, before)
-        self._note("Request", None, line)
-        self._say("head", text, n)
-        self._head = event
-        self._preview = None
-
-    def _tell(self, event: h11.Request, before: bytes) -> Told:
-        """Put a head into words.
-
-        Kept is what came alone: with other bytes after it, it seldom comes
-        twice.
-        """
-        after = len(self.conn.trailing_data[0])
-        if after:
-            return _tell(before[: len(before) - after], event)
-        return _told(before, event)
+        told = _told.known(before)
+        if told is None:  # it is a new one, or other bytes follow it
+            after = len(self.conn.trailing_data[0])
+            told = _told(before[: len(before) - after], event)
+        line, text, n, kind = told
+        theirs, ours = names_of(self._machine)
+        note, where = self.note, self._where
+        note.five(H11Event, where, "Request", theirs, ours, None, line)
+        note.four(Bytes, where, "in", "head", text, n)
+        self._preview = redact.Body(kind)
 
     def _note_data(self, event: h11.Data) -> None:
         size = len(event.data)
-        self._note("Data", size)
-        if self._preview is None:
-            assert self._head is not None  # no body comes before a head
-            kind = content_type(self._head.headers.raw_items())
-            self._preview = redact.Body(kind)
+        theirs, ours = names_of(self._machine)
+        self.note.four(H11Event, self._where, "Data", theirs, ours, size)
         self._say("body", self._preview.feed(bytes(event.data)), size)
 
     def _note_trailers(self, event: h11.EndOfMessage) -> None:

@@ -6,7 +6,7 @@ from typing import Literal
 import h11
 
 from tracer.capture.probe import Note
-from tracer.capture.server.connection import HasStates, states_of
+from tracer.capture.server.connection import HasStates, names_of, states_of
 from tracer.events import H11Send, TransportClose, TransportWrite
 
 Part = Literal["head", "body", "head+body", "end"]
@@ -97,8 +97,7 @@ class Writer:
     def _note_sent(
         self, note: Note, where: int | None, name: str, n: int
     ) -> None:
-        states = self.machine.states
-        theirs, ours = states[h11.CLIENT].__name__, states[h11.SERVER].__name__
+        theirs, ours = names_of(self.machine)
         note.four(H11Send, where, name, theirs, ours, n)
 
     def close(self, where: int | None, reason: str) -> None:
