@@ -216,6 +216,37 @@ def test_packed_bytes_that_are_none_close() -> None:
     assert app.got[1]["code"] == 1007
 
 
+@settings(max_examples=60)
+@given(
+    st.lists(
+        st.one_of(
+            st.binary(max_size=30),
+            st.builds(
+                frame,
+                st.integers(0, 15),
+                st.binary(max_size=130),
+                fin=st.booleans(),
+                rsv1=st.booleans(),
+            ),
+        ),
+        max_size=6,
+    ),
+    st.booleans(),
+)
+def test_whatever_comes_nothing_is_raised(
+    reads: list[bytes], packs: bool
+) -> None:
+    app = App(echoes)
+    with socket_wire(app) as (wire, client):
+        client.opens(packs=packs)
+        wire.receives(*reads)
+        wire.settle()
+        assert wire.errors == []
+        assert app.raised is None or isinstance(app.raised, OSError)
+        frames = [each for each in socket_events(wire) if "close" in each[0]]
+        assert wire.transport.closing == bool(frames)
+
+
 # --- pings -------------------------------------------------------------------
 
 
