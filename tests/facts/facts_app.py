@@ -192,7 +192,8 @@ class Callable:
     """An instance as endpoint: called with the three."""
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        await PlainTextResponse("called")(scope, receive, send)
+        version = scope["asgi"]["spec_version"]
+        await PlainTextResponse(version)(scope, receive, send)
 
 
 async def chat(socket: WebSocket) -> None:

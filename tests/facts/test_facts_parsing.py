@@ -78,6 +78,11 @@ def test_f43_all_that_an_app_is_told_of_a_request(house: Story) -> None:
         connection.server,
     )
     assert scope.client != scope.server
+    # As the app found it: 2.3 decides what send() does for a lost client.
+    found = house.got["/called"].rpartition(b"\r\n")[2].decode()
+    versions = house.one("server.config").versions
+    assert versions["asgi"] == f"3.0 (HTTP {found})"
+    assert found == "2.3"
 
 
 def test_f44_the_root_path_stands_in_front(house: Story) -> None:

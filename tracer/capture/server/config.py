@@ -13,6 +13,7 @@ from tracer.capture.gate import Gate
 from tracer.capture.probe import Note
 from tracer.capture.server.asgi import ASGIApp
 from tracer.capture.server.proxy import TrustedProxies
+from tracer.capture.server.scope import SPEC_VERSION
 from tracer.capture.server.tls import HANDSHAKE_TIMEOUT, TLS
 
 _PACKAGES = (
@@ -153,6 +154,7 @@ class Config:
         for name in _PACKAGES:
             with contextlib.suppress(PackageNotFoundError):
                 versions[name] = version(name)
+        versions["asgi"] = f"{self.asgi_version} (HTTP {SPEC_VERSION})"
         return self.app_name, self.loop, "h11", versions, self.options()
 
     @property
