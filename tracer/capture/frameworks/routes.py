@@ -319,27 +319,19 @@ def prepare_router(router: Router) -> None:
         _bind_again(router, own)
     else:
         lists = known[1]
-        own = lists[0][0]
-        if _are_same(lists):
-            return  # as with each request but the first
+        try:
+            # Lists compare by identity first, so that nobody's `__eq__` is
+            # asked unless a route was put in the place of another one.
+            for own, routes in lists:
+                if own.get("routes") != routes:
+                    break
+            else:
+                return  # as with each request but the first
+        except Exception:  # noqa: BLE001, S110 - somebody's `__eq__`
+            pass
     found: Lists = []
-    watch_routes(own, found)
+    watch_routes(lists[0][0], found)
     lists[:] = found
-
-
-def _are_same(lists: Lists) -> bool:
-    """Say whether no router has got a route, or another one, since.
-
-    Lists compare by identity first, so that nobody's `__eq__` is asked unless
-    a route was put in the place of another one.
-    """
-    try:
-        for own, routes in lists:
-            if own.get("routes") != routes:
-                return False
-    except Exception:  # noqa: BLE001 - somebody's `__eq__`
-        return False
-    return True
 
 
 def watch_routes(own: dict[str, Any], lists: Lists) -> None:
