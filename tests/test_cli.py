@@ -396,9 +396,7 @@ def test_a_trace_that_the_app_has_spoilt_is_code_4(folder: Path) -> None:
         *["serve", "scribbler:app", "--port", "0", "--view", "text"], cwd=folder
     )
     assert told.returncode == 4
-    assert told.stderr.startswith(
-        "the server's trace can't be read: line 2 is broken: "
-    )
+    assert told.stderr.startswith("the server's trace can't be read: ")
     assert "Traceback" not in told.stderr
 
 

@@ -17,7 +17,7 @@ from recording_kit import HEADER, Viewer, tick
 from tracer.capture.frames import Frames, Start, framed, read_start
 from tracer.capture.link import MODULE
 from tracer.capture.outlet import File, Outlet, open_record
-from tracer.capture.recorder import Recorder
+from tracer.capture.recorder import FAULT, Recorder
 from tracer.capture.rows import code_of, pack
 from tracer.events import AppLog, Dropped, Source, Tick
 from tracer.events.log import Decoder, Record
@@ -221,12 +221,30 @@ def started(start: Start, *fds: int) -> "subprocess.Popen[bytes]":
         [sys.executable, "-P", "-m", MODULE],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         pass_fds=fds,
     )
     assert process.stdin is not None
     process.stdin.write(framed(start.pack()))
     process.stdin.flush()
     return process
+
+
+def test_what_is_no_frame_ends_it_and_the_recording_stays_whole(
+    tmp_path: Path,
+) -> None:
+    """An app that writes to a descriptor that isn't its own, in short."""
+    path = tmp_path / "out.jsonl"
+    fd = open_record(str(path))
+    process = started(Start(HEADER, True, fd, str(path)), fd)
+    os.close(fd)
+
+    seen, said = process.communicate(b"hello\nworld", timeout=30)
+
+    assert (process.returncode, said) == (0, b"")
+    header, broken = seen.splitlines()
+    assert broken == b"hello"
+    assert path.read_bytes() == header + b"\n"
 
 
 def test_the_process_writes_both_and_outlives_what_stops_the_server(
@@ -256,3 +274,23 @@ def test_the_process_writes_both_and_outlives_what_stops_the_server(
     assert found == [tick(1, seq=1), tick(2, seq=2)]
     recorded = zlib.decompress(path.read_bytes(), 31)
     assert Decoder().feed(recorded) == found
+
+
+def test_a_fault_of_ours_is_a_sentence_and_costs_nothing_before_it(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "out.jsonl"
+    fd = open_record(str(path))
+    process = started(Start(HEADER, False, fd, str(path)), fd)
+    os.close(fd)
+    with process:
+        sent = framed(frame(tick(1))) + framed(frame(1 << 40))
+        _, words = process.communicate(sent, PATIENCE)
+
+    assert process.returncode == FAULT
+    assert words.startswith(
+        b"asgi-trace: a fault of asgi-trace's own in its recorder, please"
+        b" report it: IndexError: "
+    )
+    assert words.count(b"\n") == 1
+    assert Decoder().feed(path.read_bytes()) == [tick(1, seq=1)]

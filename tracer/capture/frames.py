@@ -4,11 +4,28 @@ A frame is a length and so many bytes. The first one is `Start`, each further
 one a flat list of rows, see `rows`.
 """
 
+from collections.abc import Iterator
+
 import msgspec
 
 from tracer.events import Header
 
+LONGEST = 128 << 20
+"""Bytes; a length beyond that is none: somebody else has written there."""
+
 _LENGTH = 4  # bytes, of the length of a frame
+
+
+class SpoiltError(Exception):
+    """What came is no frame: the app writes to a descriptor that isn't its.
+
+    Attributes:
+        line: How it begins, as a line that is none of a trace.
+    """
+
+    def __init__(self, found: bytes) -> None:
+        super().__init__(found)
+        self.line = found.split(b"\n")[0] + b"\n"
 
 
 class Keep(msgspec.Struct, frozen=True):
@@ -60,18 +77,22 @@ class Frames:
     def __init__(self) -> None:
         self._rest = bytearray()
 
-    def feed(self, data: bytes) -> list[bytes]:
-        """Take more bytes; give the frames that are complete with them."""
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Take more bytes; give the frames that are complete with them.
+
+        Raises:
+            SpoiltError: There is something else after those that were given.
+        """
         rest = self._rest
         rest += data
-        found: list[bytes] = []
         at = 0
         while len(rest) - at >= _LENGTH:
             begin = at + _LENGTH
-            end = begin + int.from_bytes(rest[at:begin], "big")
-            if end > len(rest):
+            length = int.from_bytes(rest[at:begin], "big")
+            if length > LONGEST:
+                raise SpoiltError(bytes(rest[at : at + 80]))
+            if begin + length > len(rest):
                 break
-            found.append(bytes(rest[begin:end]))
-            at = end
+            at = begin + length
+            yield bytes(rest[begin:at])
         del rest[:at]
-        return found

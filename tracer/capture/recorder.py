@@ -16,7 +16,13 @@ from typing import Any
 
 import msgspec
 
-from tracer.capture.frames import Frames, Keep, Start, read_start
+from tracer.capture.frames import (
+    Frames,
+    Keep,
+    SpoiltError,
+    Start,
+    read_start,
+)
 from tracer.capture.lines import Lines
 from tracer.capture.outlet import RECORD_LIMIT, VIEWER_LIMIT, File, Outlet, Sink
 from tracer.events import AppLog, Dropped, Event, Header
@@ -26,6 +32,9 @@ THREAD = "recorder"
 
 LAST = 5.0
 """Seconds that a viewer may take to read what there is at the end."""
+
+FAULT = 4
+"""Exit code after a fault of ours."""
 
 _AT_ONCE = 1 << 20  # bytes read at a time
 
@@ -57,6 +66,12 @@ class Recorder:
         while at < len(rows):
             lines, at = self._lines.number(rows, at)
             self._put(lines)
+
+    def spoilt(self, line: bytes) -> None:
+        """Let the viewer stumble over it; a recording just ends before."""
+        for outlet in self._outlets:
+            if outlet.name == "viewer":
+                outlet.put(line, 0)
 
     def stop(self) -> None:
         """Write everything. A viewer that doesn't read loses the rest."""
@@ -159,13 +174,27 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     coming = frames(0)
-    first = next(coming, None)
-    if first is None:
-        return 0  # it ended before it began
-    start = read_start(first)
+    try:
+        first = next(coming, None)
+        if first is None:
+            return 0  # it ended before it began
+        start = read_start(first)
+    except SpoiltError as error:
+        File(1).write(error.line)
+        return 0
     recorder = Recorder(outlets_of(start), start.header, say)
-    for frame in coming:
-        recorder.feed(frame)
+    try:
+        for frame in coming:
+            recorder.feed(frame)
+    except SpoiltError as error:
+        recorder.spoilt(error.line)
+    except Exception as error:  # noqa: BLE001  # told, and all before it kept
+        say(
+            "a fault of asgi-trace's own in its recorder, please report it:"
+            f" {type(error).__name__}: {error}"
+        )
+        recorder.stop()
+        return FAULT
     recorder.stop()
     return 0
 
