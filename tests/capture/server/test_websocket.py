@@ -263,3 +263,30 @@ def test_frames_that_come_before_the_answer_are_not_lost() -> None:
         wire.settle()
         answers = client.reads()[1:]
     assert answers == [TextMessage(data="hi"), TextMessage(data="hi")]
+
+
+def test_a_connection_may_serve_requests_before_it_is_a_websocket() -> None:
+    then = App(echoes)
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "websocket":
+            await then(scope, receive, send)
+            return
+        headers = [(b"content-length", b"2")]
+        start = {"type": "http.response.start", "status": 200}
+        await send({**start, "headers": headers})
+        await send({"type": "http.response.body", "body": b"ok"})
+
+    with socket_wire(app, ws_ping_interval=None) as (wire, client):
+        wire.receives(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+        client.skips()
+        client.opens()
+        assert client.sends(text("hi")) == [TextMessage(data="hi")]
+        armed = [
+            each
+            for each in vars(wire.loop)["_scheduled"]
+            if not each.cancelled()
+        ]
+        assert armed == []
+        wire.wait(100)
+        assert not wire.transport.closing

@@ -105,6 +105,7 @@ def switch_protocol(
         why = "WebSocket is spoken here"
         note(UpgradeDecision, _HANDLE, "websocket", True, why)
     http.connections.discard(http)
+    http.timer.stop()  # whatever it waited for, it is not called any more
     ours = issubclass(make, WSProtocol)
     protocol: Any = make(
         config=http.config if ours else http.config.origin(),  # type: ignore[call-arg]  # as uvicorn's take
