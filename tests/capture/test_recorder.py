@@ -210,7 +210,7 @@ def test_frames_may_be_cut_anywhere() -> None:
     data = b"".join(framed(each) for each in whole)
 
     for size in (1, 2, 3, 7, 1000, len(data)):
-        cut, found, stream = Frames(), [], io.BytesIO(data)
+        cut, found, stream = Frames(), list[bytes](), io.BytesIO(data)
         while some := stream.read(size):
             found += cut.feed(some)
         assert found == whole
