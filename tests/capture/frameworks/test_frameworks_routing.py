@@ -203,6 +203,32 @@ def test_routes_that_come_later_are_seen_wherever_they_stand() -> None:
     assert "[worker] endpoint.enter sync function threadpool" in seen.get("/c")
 
 
+def test_a_route_in_the_place_of_another_is_seen() -> None:
+    class Late(Route):
+        def matches(self, scope: Any) -> Any:
+            return super().matches(scope)
+
+        def __eq__(self, other: object) -> bool:
+            raise AssertionError("compared")
+
+        __hash__ = None  # type: ignore[assignment]
+
+    class Later(Late):
+        def matches(self, scope: Any) -> Any:
+            return super().matches(scope)
+
+    app = Starlette(routes=[Route("/", home)])
+    seen = Seen(app)
+    seen.get("/")
+    for late in (Late("/one", home), Later("/two", home)):
+        app.router.routes[0] = late
+        seen.get(late.path)
+        (match,) = seen.of("route.match")
+        assert match.route == f"GET {late.path}"
+        code = code_at(match.where)
+        assert code.co_qualname.endswith(f"{type(late).__name__}.matches")
+
+
 def test_a_router_alone_is_an_app_without_rings() -> None:
     seen = Seen(Router([Route("/", home)]))
 
