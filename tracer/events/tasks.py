@@ -196,7 +196,9 @@ class ContextChanged(LoopEvent, tag="context.changed", frozen=True, gc=False):
     """
 
     by: str
-    """The stage that ran when it was noticed: a middleware, an endpoint."""
+    """The stage that ran when it was noticed: a middleware, an endpoint.
+
+    `A or B`: any of those that have run since the last look."""
     names: tuple[str, ...]
     """`user: User`: variables whose value is another than at the last look."""
     unseen: tuple[str, ...] = ()
