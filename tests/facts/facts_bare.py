@@ -6,13 +6,18 @@ They run in a thread of the test's own process, on real sockets.
 # ruff: noqa: ANN401  (scopes and messages pass through here)
 
 import asyncio
+import logging
 import signal
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from facts_kit import Story, guests
 from server_running import Running, running
+
+from tracer.capture.server import Server
 
 START = {"type": "http.response.start", "status": 200}
 LENGTH = {**START, "headers": [(b"content-length", b"2")]}
@@ -186,15 +191,36 @@ def unix(folder: Path) -> Story:
     return told(run, mode=mode, path=str(path))
 
 
+@contextmanager
+def logged() -> Iterator[list[str]]:
+    """What the server says of itself in its log."""
+    lines: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: lines.append(record.getMessage())  # type: ignore[method-assign]
+    logger = logging.getLogger(Server.logger_name)
+    level = logger.level
+    logger.setLevel(logging.INFO)
+    logger.addHandler(handler)
+    try:
+        yield lines
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+
+
 def handed(how: str) -> Story:
     """A socket that somebody else has opened, as descriptor or as it is."""
     with socket.create_server(("127.0.0.1", 0)) as given:
         port = given.getsockname()[1]
         fd = given.fileno()
         option: Any = {"fd": fd} if how == "fd" else {"sockets": [given]}
-        with running(App(), **option) as run, guests(port) as visit:
+        with (
+            logged() as log,
+            running(App(), **option) as run,
+            guests(port) as visit,
+        ):
             answer = visit().get("/keeps")
-    return told(run, port=port, fd=fd, answer=answer)
+    return told(run, port=port, fd=fd, answer=answer, log=log)
 
 
 def cancelled() -> Story:
