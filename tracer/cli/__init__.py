@@ -1,6 +1,7 @@
 """The command line: knows everyone, decides nothing.
 
-Read `parser` (what can be said), then `commands` (what is done about it).
+Read `parser` (what can be said; `served`: to `serve`), then `commands` (what
+is done about it; `serving`: by `serve`).
 `checks` finds what is wrong before anything starts, `say` tells it.
 """
 
