@@ -83,12 +83,12 @@ def label_of(route: object) -> str:
 def label_in(route: object, scope: Scope) -> str:
     """Describe a route as it stands for this scope: with FastAPI's prefix."""
     included = scope.get("fastapi")
-    if included is None:
-        known = LABELS.found.get(id(route))
-        return label_of(route) if known is None else known[1]
-    context = included.get("effective_route_context")
-    original = attributes(context).get("original_route")
-    return label_of(context if original is route else route)
+    if included is not None:
+        context = included.get("effective_route_context")
+        if attributes(context).get("original_route") is route:
+            return label_of(context)
+    known = LABELS.found.get(id(route))
+    return label_of(route) if known is None else known[1]
 
 
 def _describe(route: object) -> str:
