@@ -217,7 +217,8 @@ class KeepaliveArmed(
 ):
     """The timer that closes an idle connection was set.
 
-    It measures idleness between requests. It is no request timeout.
+    It measures idleness between requests. It is no request timeout. The loop
+    may not get a new timer for it: one that it has already sleeps on.
 
     Source: uvicorn, `H11Protocol.on_response_complete`
     """
