@@ -68,10 +68,10 @@ class SeenTasks(_Loop):
         name = str(given) if given else ""
         step = self.step_class(coro, self._probe, self._tasks_made, name)
         task = super().create_task(step, **kwargs)
-        if self.get_debug():
-            forget_caller(task)
         # A factory of the user's own may make what it likes.
         made: object = task
+        if getattr(made, "_source_traceback", None):  # in debug mode
+            forget_caller(made)
         step.announce(made.get_name() if isinstance(made, asyncio.Task) else "")
         return task
 
