@@ -2,7 +2,9 @@
 
 Read `server` first (startup, main loop, shutdown), then `lifespan` and
 `listen`, then `protocol` (bytes become requests) and `cycle` (a request
-becomes a response); `reader` and `writer` stand between these two and h11.
+becomes a response); `reader` and `writer` stand between these two and h11,
+of which `connection` chooses the class and `lean` is a faster one; `start`
+makes a cycle a task, `ending` says how it ended.
 `upgrade` gives a connection to `websocket`, where frames become messages, and
 `websocket_cycle` is a WebSocket as its app sees it; `handshake`, `incoming`,
 `deflate`, `pings` and `socket_writer` are parts of these. With TLS,
