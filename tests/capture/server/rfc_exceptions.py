@@ -1,4 +1,4 @@
-"""Where uvicorn breaks a MUST of RFC 9112, and we keep it: all of them.
+"""Where uvicorn breaks a MUST of RFC 9112 or 9110, and we keep it.
 
 And where it sets no limit, which the RFC allows, and we do.
 
@@ -45,6 +45,14 @@ RFC_EXCEPTIONS = [
         " request message that contains a Host header field with an invalid"
         " field value",
         b"GET / HTTP/1.1\r\nhost: a b\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n",
+        b"HTTP/1.1 400 Bad Request\r\n",
+    ),
+    Difference(
+        "an absolute target without a host is refused",
+        "RFC 9110, 4.2.1: a recipient that processes such a URI reference"
+        " [with an empty host identifier] MUST reject it as invalid",
+        b"GET http:///a HTTP/1.1\r\nhost: a\r\n\r\n",
         b"HTTP/1.1 200 OK\r\n",
         b"HTTP/1.1 400 Bad Request\r\n",
     ),

@@ -35,9 +35,21 @@ def origin_form(target: bytes) -> tuple[bytes, bytes | None]:
 def with_host(headers: list[Header], host: bytes) -> list[Header]:
     """Put the target's host in place of the header's, which is ignored.
 
-    Source: RFC 9112, section 3.2.2
+    But what is no host, whichever of the two it is, is put where
+    `has_valid_host` refuses it.
+
+    Source: RFC 9112, section 3.2.2; RFC 9110, section 4.2.1
     """
-    others = [each for each in headers if each[0] != b"host"]
+    received, others = b"", []
+    for each in headers:
+        if each[0] == b"host":
+            received = each[1]
+        else:
+            others.append(each)
+    if not _is_host(received):
+        host = received
+    elif not host or host.startswith(b":"):
+        host = b"//" + host  # as the target has it
     return [(b"host", host), *others]
 
 
