@@ -17,6 +17,7 @@ from tracer.events import (
     ClientDisconnected,
     EndpointEnter,
     H11Error,
+    HeadHeld,
     Held,
     MiddlewareEnter,
     MiddlewareExit,
@@ -37,15 +38,20 @@ from tracer.events import (
     ThreadEnd,
     ThreadQueued,
     ThreadStart,
+    TransportWrite,
 )
 from tracer.events.log import Record
 from tracer.events.tasks import WaitsFor
+from tracer.model import sockets
+from tracer.model.sockets import Socket
 from tracer.model.stage import (
+    INSIDE,
     MAKES_BOXES,
     SERVER_BOXES,
     Box,
     Leg,
     Stop,
+    inside,
     stop_of,
     with_box,
 )
@@ -88,6 +94,9 @@ _BRANCHES = {
 OWN = frozenset({"child task", "child tasks", "gave way"})
 """Waits within a request: not for these does it wait as a whole."""
 
+
+HEAD_HELD = "head held back"
+"""What a request waits for whose head is to go out with its body."""
 
 MOST_WAITS = 50
 """Suspended tasks of one request that are remembered."""
@@ -142,6 +151,7 @@ class Request(msgspec.Struct, frozen=True):
         last: `t` of its newest event.
         events: How many events it has.
         apps: How many ASGI apps it is in: a mounted one counts, too.
+        socket: The WebSocket that it asked for; None: it is plain HTTP.
     """
 
     number: int
@@ -167,6 +177,7 @@ class Request(msgspec.Struct, frozen=True):
     last: int = 0
     events: int = 0
     apps: int = 0
+    socket: Socket | None = None
 
     @property
     def label(self) -> str:
@@ -179,10 +190,17 @@ class Request(msgspec.Struct, frozen=True):
         return f"{self.path}?{self.query}" if self.query else self.path
 
     @property
+    def verb(self) -> str:
+        """Its method; `WS` for one that asked for a WebSocket."""
+        return self.method if self.socket is None else "WS"
+
+    @property
     def doing(self) -> str:
         """Where it is, in one or two words, for a narrow column."""
         if self.held:
             return "held"
+        if self.socket is not None and (stands := self.socket.doing):
+            return stands
         waiting = self.waiting or self.awaited
         if self.outcome is Outcome.ANSWERED:
             return waiting or "after response"
@@ -213,10 +231,19 @@ def advance(request: Request, record: Record) -> Request:
         rail = with_box(rail, record, request.depth)
         if at.box >= len(rail):
             at = Stop(len(rail) - 1, at.leg)
+    socket = request.socket
+    if socket is not None:
+        socket = sockets.advance(socket, record)
+    elif record.layer == "websocket":
+        socket = sockets.advance(Socket(), record)
+    at = stop_of(record, rail, at, request.depth)
+    if socket is not None and socket.is_open and record.kind in INSIDE:
+        at = inside(rail, at, entered=bool(request.endpoint))
     moved = replace(
         request,
         rail=rail,
-        at=stop_of(record, rail, at, request.depth),
+        at=at,
+        socket=socket,
         last=t if t > request.last else request.last,
         events=request.events + 1,
     )
@@ -320,6 +347,7 @@ _RULES: dict[type[Record], Callable[[Request, Any], Request]] = {
         path=e.path,
         query=e.query,
         times=_when(was, parsed=e.t),
+        socket=Socket() if e.type == "websocket" else None,
     ),
     RunAsgiStart: lambda was, e: replace(was, times=_when(was, app=e.t)),
     ResponseStart: lambda was, e: replace(
@@ -345,6 +373,10 @@ _RULES: dict[type[Record], Callable[[Request, Any], Request]] = {
     ThreadQueued: lambda was, _: replace(was, waiting="awaits thread"),
     ThreadStart: lambda was, _: replace(was, waiting="in thread"),
     ThreadEnd: lambda was, _: replace(was, waiting=""),
+    HeadHeld: lambda was, _: replace(was, waiting=HEAD_HELD),
+    TransportWrite: lambda was, _: (
+        replace(was, waiting="") if was.waiting == HEAD_HELD else was
+    ),
     BackgroundStart: lambda was, _: replace(was, waiting="background"),
     BackgroundEnd: lambda was, _: replace(was, waiting=""),
     TaskSuspended: _suspended,

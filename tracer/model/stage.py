@@ -202,6 +202,13 @@ MAKES_BOXES = frozenset(
 )
 """Kinds by which a box may be entered that the rail doesn't have."""
 
+INSIDE = frozenset({"receive.call", "receive.return", "send.return"})
+"""Kinds by which the app of an open WebSocket is at work again.
+
+Of a request, the next stage will tell. A WebSocket's endpoint is entered once
+and stays, however much is said: it is there that the messages come and go.
+"""
+
 _FIXED = {
     kind: Stop(PLACES[part], leg)
     for kind, (part, leg) in STOPS.items()
@@ -295,6 +302,19 @@ def stop_of(
         return now
     leg = leg or now.leg
     return now if (box, leg) == (now.box, now.leg) else Stop(box, leg)
+
+
+def inside(rail: tuple[Box, ...], now: Stop, *, entered: bool) -> Stop:
+    """Where an open WebSocket is while its app has, or awaits, a message.
+
+    Args:
+        rail: The request's boxes.
+        now: Where it is said to be otherwise, and stays if nobody knows
+            which of the app's boxes it is in.
+        entered: Whether an endpoint was entered.
+    """
+    last = len(rail) - 1
+    return Stop(last, OUT) if entered or rail[last].part is P else now
 
 
 def _find(

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from tracer.model.findings import Finding, Severity
 from tracer.model.requests import Outcome, Request
 from tracer.model.safe import safe
+from tracer.model.sockets import Socket
 from tracer.model.trace import Trace
 from tracer.views.explain.findings import FindingTexts
 from tracer.views.text.page import STYLES, Page
 from tracer.views.text.row import label_of, milliseconds
-from tracer.views.text.words import Words
+from tracer.views.text.words import SocketWords, Words
 
 SLOWEST = 3
 """Requests that are named at the end."""
@@ -49,12 +50,32 @@ def footer(request: Request, words: Words) -> str:
     if lasted is not None:
         parts.append(words.head_to_last.format(milliseconds(lasted)))
         parts.append(words.bytes_out.format(request.bytes_out))
+    if request.socket is not None:
+        parts += _talk(request.socket, words.socket)
     times = request.times
     if times.ended is not None and times.complete is not None:
         more = times.ended - times.complete
         if more > WORTH_SAYING:
             parts.append(words.app_went_on.format(milliseconds(more)))
     return f"{GLYPHS[request.outcome]} {' · '.join(parts)}"
+
+
+def _talk(socket: Socket, words: SocketWords) -> Iterator[str]:
+    """What was said on a WebSocket, for how long, and who ended it."""
+    if not socket.was_open:
+        if socket.handshake:
+            yield words.unopened
+        return
+    yield words.messages.format(socket.messages_in, socket.messages_out)
+    if socket.since is not None and socket.until is not None:
+        lasted = milliseconds(socket.until - socket.since)
+        yield words.open_for.format(lasted)
+    if socket.code is not None:
+        who = words.who[socket.by]
+        why = f"{words.colon}{socket.reason}" if socket.reason else ""
+        yield words.closed.format(who, socket.code) + why
+    elif not socket.is_open:
+        yield words.lost
 
 
 WORTH_SAYING = 5_000_000
@@ -76,7 +97,7 @@ class Tally:
             self.statuses[f"{request.status // 100}xx"] += 1
         lasted = took(request)
         if lasted is not None:
-            name = f"{request.label:<4} {request.method} {request.target}"
+            name = f"{request.label:<4} {request.verb} {request.target}"
             entry = (lasted, -request.number, name)
             heapq.heappush(self.slowest, entry)
             if len(self.slowest) > SLOWEST:

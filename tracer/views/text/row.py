@@ -21,6 +21,7 @@ from tracer.events import (
 from tracer.events.log import Record
 from tracer.model.depth import Depth, depth_of
 from tracer.model.safe import safe
+from tracer.model.sockets import way_of
 from tracer.model.source import SourcePlace
 from tracer.model.stage import STOPS, Leg, Part
 from tracer.views.explain import Explanations
@@ -59,6 +60,9 @@ BAD = frozenset(
         "loop.blocked",
         "send.rejected",
         "task.lost",
+        "tls.failed",
+        "ws.limit",
+        "ws.timeout",
     }
 )
 """Kinds that nobody wants to see, and nobody should overlook."""
@@ -160,6 +164,7 @@ class Walk:
 
 
 ARROWS = {Leg.OUT: "→", Leg.BACK: "←", None: "·"}
+WAYS = {"in": ARROWS[Leg.OUT], "out": ARROWS[Leg.BACK]}
 
 
 def glyph_of(record: Record) -> str:
@@ -172,6 +177,8 @@ def glyph_of(record: Record) -> str:
         return "✓"
     if record.kind in MARKS:
         return MARKS[record.kind]
+    if (way := way_of(record)) is not None:
+        return WAYS[way]
     return ARROWS[STOPS.get(record.kind, (None, None))[1]]
 
 

@@ -255,7 +255,7 @@ class Story:
         words = self._words
         text, aside = words.server, ""
         if request is not None:
-            text = f"{request.method} {request.target}"
+            text = f"{request.verb} {request.target}"
             if key < 0:
                 text = words.outcomes[request.outcome.value]
             if request.conn is not None:

@@ -43,6 +43,23 @@ class LoopWords:
 
 
 @dataclass(frozen=True, slots=True)
+class SocketWords:
+    """What is said of a WebSocket at its end; `{}` is filled in.
+
+    Source: ours.
+    """
+
+    messages: str
+    open_for: str
+    closed: str
+    lost: str
+    unopened: str
+    colon: str
+    who: dict[str, str]
+    """Who closes, by `WsClose.by`; empty: nobody saw it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Words:
     """The view's own words; `{}` is filled in.
 
@@ -69,6 +86,7 @@ class Words:
     again: str
     colon: str
     loop: LoopWords
+    socket: SocketWords
 
 
 ENGLISH = LoopWords(
@@ -145,6 +163,31 @@ CHINESE = LoopWords(
     last=" 和 ",
 )
 
+ENGLISH_SOCKET = SocketWords(
+    messages="messages: {:,} in, {:,} out",
+    open_for="open for {} ms",
+    closed="closed{} with {}",
+    lost="lost without a Close frame",
+    unopened="never opened",
+    colon=": ",
+    who={
+        "client": " by the client",
+        "app": " by the app",
+        "server": " by the server",
+        "": "",
+    },
+)
+
+CHINESE_SOCKET = SocketWords(
+    messages="消息：收 {:,} 条，发 {:,} 条",
+    open_for="打开了 {} ms",
+    closed="{}以 {} 关闭",
+    lost="没有关闭帧就断开了",
+    unopened="从未打开",
+    colon="：",
+    who={"client": "由客户端", "app": "由应用", "server": "由服务器", "": ""},
+)
+
 WORDS = {
     "en": Words(
         live="live",
@@ -178,6 +221,7 @@ WORDS = {
         again="reloaded: {}",
         colon=": ",
         loop=ENGLISH,
+        socket=ENGLISH_SOCKET,
     ),
     "zh": Words(
         live="实时",
@@ -211,6 +255,7 @@ WORDS = {
         again="已重新加载：{}",
         colon="：",
         loop=CHINESE,
+        socket=CHINESE_SOCKET,
     ),
 }
 """By language; the keys are those of `views.explain.LANGUAGES`."""
