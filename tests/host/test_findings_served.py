@@ -15,7 +15,12 @@ from tracer.model.findings import Severity
 def broken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     """The app of bad endpoints, after all of them were asked."""
     folder = tmp_path_factory.mktemp("broken")
-    with watching(folder, "found_broken", slow_callback=0.25) as watched:
+    options: dict[str, Any] = {
+        "slow_callback": 0.25,
+        "ws": "none",
+        "proxy_headers": False,
+    }
+    with watching(folder, "found_broken", **options) as watched:
         for path in PLAIN:
             watched.answered(path)
         for path in POSTED:

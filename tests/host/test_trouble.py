@@ -37,8 +37,8 @@ REFUSED = ["connection_made", "data_received", "h11.error", *WRITES,
            "transport.close", "connection_lost"]  # fmt: skip
 AGAIN = ["data_received", "keepalive.cancelled", *ASKED, *KEPT]
 UPGRADE = [
-    "connection_made", "data_received", "Request", "scope.built",
-    "upgrade.decision", "EndOfMessage", "PAUSED", "read.paused",
+    "connection_made", "data_received", "Request", "upgrade.decision",
+    "scope.built", "EndOfMessage", "PAUSED", "read.paused",
     *WRITES, "conn.decision", "keepalive.armed", "read.resumed",
     "cycle.next", "NEED_DATA", "run_asgi.end", *IDLE_LEFT,
 ]  # fmt: skip
@@ -78,7 +78,10 @@ SERVER = {
         "send.dropped", "run_asgi.end"]),
     "garbage": ("/", REFUSED),
     "oversized-headers": ("/", REFUSED),
-    "upgrade-websocket": ("/", UPGRADE),
+    # This app answers it as HTTP, which is an error for a WebSocket.
+    "upgrade-websocket": ("/", [*UPGRADE[:5], "protocol.switched",
+        "send.rejected", "app.exception", "transport.write",
+        "transport.close", "run_asgi.end", "connection_lost"]),
     "upgrade-h2c": ("/", UPGRADE),
 }  # fmt: skip
 """By scenario: what is asked for, and what the server does."""
@@ -114,7 +117,8 @@ CLIENT = {
         "closed server"],
     "oversized-headers": ["sent head, piece 1 of 2", "first_byte",
         "response 400", "closed server"],
-    "upgrade-websocket": [HEAD, *GOT],
+    "upgrade-websocket": [HEAD, "first_byte", "response 500",
+        "closed client"],
     "upgrade-h2c": [HEAD, *GOT],
 }  # fmt: skip
 """The same at the other end, without what it reads: the kernels cut that."""

@@ -278,6 +278,6 @@ def test_untraced_installs_nothing() -> None:
     with running(app, traced=False) as run:
         run.client().get()
         (listener,) = run.server.servers[0].sockets
-        assert type(listener._sock) is socket.socket  # type: ignore[attr-defined]  # asyncio's
+        assert type(listener._sock) is socket.socket
     assert set(loops) == {asyncio.SelectorEventLoop}
     assert run.events == []
