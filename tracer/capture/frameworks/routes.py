@@ -24,6 +24,7 @@ from tracer.capture import redact
 from tracer.capture.fault import fault
 from tracer.capture.frameworks.calls import watch_call
 from tracer.capture.frameworks.endpoints import watch_endpoint
+from tracer.capture.frameworks.labels import label_in, label_of
 from tracer.capture.frameworks.look import (
     Memo,
     Slot,
@@ -55,7 +56,6 @@ from tracer.events import (
     RouterEnter,
 )
 
-LABELS: Memo[str] = Memo()
 Lists = list[tuple[dict[str, Any], list[Any]]]
 """A router's attributes, and its routes as they were when they were looked
 at; then the same of each router that it includes."""
@@ -70,45 +70,6 @@ That slot is the user's to look at, so the function stays in it. `handle` does
 nothing but call it, so what is said of `handle` may be said of both.
 """
 _route_classes: set[type] = set()
-
-
-def label_of(route: object) -> str:
-    """Describe a route: `GET /items/{id}`, `Mount /static`."""
-    known = LABELS.get(route)
-    if known is None:
-        known = LABELS.put(route, _describe(route))
-    return known
-
-
-def label_in(route: object, scope: Scope) -> str:
-    """Describe a route as it stands for this scope: with FastAPI's prefix."""
-    included = scope.get("fastapi")
-    if included is not None:
-        context = included.get("effective_route_context")
-        if attributes(context).get("original_route") is route:
-            return label_of(context)
-    known = LABELS.found.get(id(route))
-    return label_of(route) if known is None else known[1]
-
-
-def _describe(route: object) -> str:
-    own = attributes(route)
-    path = own.get("path", own.get("host"))
-    text = path if is_a(path, str) else ""
-    included = own.get("include_context")
-    if included is not None:  # FastAPI's include_router
-        prefix = attributes(included).get("prefix", "")
-        prefix += attributes(own.get("original_router")).get("prefix", "")
-        return f"router {prefix}".strip()
-    if is_a(route, Route) or "methods" in own:
-        methods = own.get("methods") or ()
-        named = sorted(each for each in methods if is_a(each, str))
-        if "GET" in named and "HEAD" in named:
-            named.remove("HEAD")  # Starlette adds it to every GET
-        return f"{','.join(named)} {text}".strip()
-    if is_a(route, WebSocketRoute):
-        return f"WebSocket {text}"
-    return f"{type(route).__name__} {text}".strip()
 
 
 def _hide(path: str) -> str:

@@ -17,6 +17,7 @@ from starlette.routing import Host, Mount, Route, Router, WebSocketRoute
 
 from tracer.capture.fault import fault
 from tracer.capture.frameworks import fastapi, routes
+from tracer.capture.frameworks.labels import label_of
 from tracer.capture.frameworks.look import (
     Memo,
     attributes,
@@ -235,7 +236,7 @@ def snapshot(app: object) -> tuple[Any, ...]:
     keys = attributes(app).get("exception_handlers", ())
     return (
         layer_name(app),
-        tuple(routes.label_of(each) for each in tried),
+        tuple(label_of(each) for each in tried),
         tuple(_middleware(each) for each in around),
         tuple(map(key_name, keys if is_a(app, Starlette) else ())),
     )
