@@ -28,6 +28,7 @@ from tracer.events.log import Record
 
 Way = Literal["in", "out"]
 
+LAYER = "websocket"
 OPEN = frozenset({"OPEN", "REMOTE_CLOSING", "LOCAL_CLOSING"})
 """States in which it is a WebSocket, and somebody may still speak."""
 
@@ -92,6 +93,13 @@ def advance(socket: Socket, record: Record) -> Socket:
     """The WebSocket after one more event of its request."""
     rule = _RULES.get(type(record))
     return rule(socket, record) if rule else socket
+
+
+def after(socket: Socket | None, record: Record) -> Socket | None:
+    """The same of a request that may have none: an event of one proves it."""
+    if socket is None:
+        return advance(Socket(), record) if record.layer == LAYER else None
+    return advance(socket, record)
 
 
 def _answered(socket: Socket, record: WsHandshake) -> Socket:

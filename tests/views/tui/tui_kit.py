@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import sys
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -60,7 +61,11 @@ from tracer.views.tui import TraceApp
 
 GOLDENS = Path(__file__).parent / "goldens"
 PINNED = "8.2.8"
-TEAHOUSE = Path(__file__).parents[2] / "model" / "teahouse.jsonl"
+MODEL = Path(__file__).parents[2] / "model"
+TEAHOUSE = MODEL / "teahouse.jsonl"
+
+# The model's tests know how a chat goes: `websocket_talk`.
+sys.path.append(str(MODEL))
 
 DATE = "Sun, 01 Feb 2026 10:00:00 GMT"
 CODE = '''async def read_item(request):

@@ -204,7 +204,7 @@ class TraceApp(Renewing):
         if request is None:
             return Content("Conveyor"), Content("")
         status = "" if request.status is None else f"  {request.status}"
-        title = f"{request.label} {request.method} {request.target}{status}"
+        title = f"{request.label} {request.verb} {request.target}{status}"
         said = ["ms since its first event"]
         if self.player.passed:
             said.insert(0, f"{many(self.player.passed, 'request')} passed over")

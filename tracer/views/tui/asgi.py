@@ -66,9 +66,7 @@ def _message(record: Record) -> Iterable[Line]:
         case ReceiveCall(ready=False):
             yield (("  receive() ", "muted"), ("waits", "warn"))
         case ReceiveReturn():
-            said = f"  {many(record.n, 'byte')}  more_body={record.more_body}"
-            if record.type == "http.disconnect":
-                said = f"  {record.reason or ''}"
+            said = f"  {_given(record)}"
             yield (("◄ ", "connection"), (record.type, ""), (said, "muted"))
         case SendCall():
             yield (("► ", "good"), (record.type, ""), (_said(record), "muted"))
@@ -83,8 +81,20 @@ def _message(record: Record) -> Iterable[Line]:
             pass
 
 
+def _given(record: ReceiveReturn) -> str:
+    match record.type:
+        case "http.request":
+            return f"{many(record.n, 'byte')}  more_body={record.more_body}"
+        case "websocket.receive":
+            return many(record.n, "byte")
+        case "websocket.disconnect":
+            return f"code={record.code}  {record.reason or ''}"
+        case _:
+            return record.reason or ""
+
+
 def _said(record: SendCall) -> str:
-    said = ""
+    said = "" if record.code is None else f"  code={record.code}"
     if record.status is not None:
         said += f"  status={record.status}"
     if record.n is not None:
@@ -96,8 +106,8 @@ def _said(record: SendCall) -> str:
 
 def _scope(scope: ScopeBuilt) -> Iterable[Line]:
     shown = (
-        ("type", "http"),
-        ("method", scope.method),
+        ("type", scope.type),
+        *((("method", scope.method),) if scope.type == "http" else ()),
         ("path", scope.path),
         ("raw_path", scope.raw_path),
         ("query_string", scope.query),
@@ -106,6 +116,11 @@ def _scope(scope: ScopeBuilt) -> Iterable[Line]:
         ("scheme", scope.scheme),
         ("client", scope.client),
         ("server", scope.server),
+        *(
+            (("subprotocols", ", ".join(scope.subprotocols) or "none"),)
+            if scope.type == "websocket"
+            else ()
+        ),
         ("headers", f"{len(scope.headers)}, see pane 7"),
         ("state", f"copy #{scope.state_obj}: {', '.join(scope.state) or '{}'}"),
     )

@@ -4,19 +4,21 @@ Wide and high enough, they stand side by side; otherwise one of them at a
 time has the lower half.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Input, Static
 
+from tracer.events import WsHandshake
 from tracer.events.log import Record
 from tracer.model.filter import Filter
 from tracer.views.explain import Explanations
 from tracer.views.explain.findings import load_findings
 from tracer.views.tui.asgi import Asgi
 from tracer.views.tui.breakpoints import Breakpoints
+from tracer.views.tui.conversation import Conversation
 from tracer.views.tui.conveyor import Conveyor
 from tracer.views.tui.culprit import Culprit
 from tracer.views.tui.events import Events
@@ -48,8 +50,8 @@ LEAST_WIDE, LEAST_HIGH = 60, 16
 ROOMY = 90
 """From here on the help's 30 columns leave the board its least width."""
 FIRST = REQUESTS, EVENTS, SOURCE = 1, 2, 3
-INSPECTORS = 4, 5, 6, 7, 8, 9, 0, 10, 11
-SERVER, FINDINGS, BREAKS = 8, 10, 11
+INSPECTORS = 4, 5, 6, 7, 8, 9, 0, 10, 11, 12
+SERVER, FINDINGS, BREAKS, TALK = 8, 10, 11, 12
 EVERY = (*FIRST, *INSPECTORS)
 TOO_SMALL = f"Make the terminal larger: at least {LEAST_WIDE} × {LEAST_HIGH}."
 FILTER_HINT = "path=/items/* status=4xx kind=send.*"
@@ -77,7 +79,9 @@ class Board(Palette, Vertical):
         self.inspect_tabs = Tabs(id="inspect-tabs")
         self.server = Server(explained, id="pane-8")
         self.breaks = Breakpoints(id="pane-11")
-        self.inspectors: dict[int, Rows | Findings | Loop] = {
+        self.talk = Conversation(id="pane-12")
+        self.talks = False
+        self.inspectors: dict[int, Rows | Findings | Loop | Conversation] = {
             4: Wire(id="pane-4"),
             5: Machines(id="pane-5"),
             6: Asgi(id="pane-6"),
@@ -87,6 +91,7 @@ class Board(Palette, Vertical):
             0: Loop(id="pane-0"),
             FINDINGS: Findings(load_findings(self.lang), id="pane-10"),
             BREAKS: self.breaks,
+            TALK: self.talk,
         }
         self.scrubber = Scrubber(id="scrubber")
         self.left = Vertical(id="left")
@@ -139,8 +144,13 @@ class Board(Palette, Vertical):
         focused = self.screen.focused
         if self.one and isinstance(focused, Lines) and not focused.display:
             self.widget(self.pane).focus()
-        self.tabs.show(EVERY, self.pane)
-        self.inspect_tabs.show(INSPECTORS, self.inspected)
+        self.tabs.show(self._named(EVERY), self.pane)
+        self.inspect_tabs.show(self._named(INSPECTORS), self.inspected)
+
+    def _named(self, numbers: tuple[int, ...]) -> tuple[int, ...]:
+        """The panes that have a tab: without WebSockets theirs is clutter."""
+        talks = self.talks or self.inspected == TALK
+        return tuple(each for each in numbers if talks or each != TALK)
 
     def choose(self, number: int) -> None:
         """Bring a pane to the front and give it the keys."""
@@ -205,12 +215,16 @@ class Board(Palette, Vertical):
                 picture.border_title = text
                 picture.border_subtitle = subtitle
 
-    def hear(self, records: Iterable[Record]) -> None:
+    def hear(self, records: Sequence[Record]) -> None:
         """Tell the panes that listen to more than requests."""
         self.server.hear(records)
+        if not self.talks and any(isinstance(r, WsHandshake) for r in records):
+            self.talks = True
+            self.settle()
 
     def filter(self, wanted: Filter) -> None:
         """List only what is wanted."""
         self.wanted = wanted
         self.requests.filter(wanted)
         self.events.filter(wanted)
+        self.talk.filter(wanted)

@@ -41,6 +41,10 @@ and goes back on the **lower** lane, through the same boxes.
 Where the token stands: `… sleep` the task waits, and for what · `░ ready` it
 could run, and others do · `■ 3.2 s` you hold it, for so long
 
+At the bottom of a box: `▤ 104 B` a head that `--join-head` holds back, and `1
+write` when it has left with the body; `5◄ 6►` the messages of a WebSocket from
+and to its client, whose endpoint stays entered until it is closed.
+
 The times are milliseconds since the request's first event. The token's clock
 is slowed down: each factor of ten in real time adds a fixed part of a second.
 A click on a box moves the playhead there; `p` shows the ladder instead.

@@ -25,6 +25,8 @@ LOOK = {
 BORDERS = {True: tuple("╔╗╚╝═║╫"), False: tuple("╭╮╰╯─│┼")}
 """Whether the token is there -> the border: corners, flat, side, crossing."""
 
+NOTE = 3
+"""The row of a tall box's note, from its middle: below the lane back."""
 TIME_FITS = 6
 """Cells inside a box in which a glyph and a time have room."""
 
@@ -122,12 +124,17 @@ def _inside(  # noqa: PLR0913  # one for each thing that decides it
     """What stands in a box: a glyph in the middle, a time beside each lane."""
     glyph = "►" if here and state is not State.FAILED else state.value
     into, left = stood[0].entered, stood[-1].left
+    note = stood[-1].note
     times = {-1: into, 1: left}
     if picture.track.rows == SHORT:
         times = {}
         if into is not None and width >= TIME_FITS:
             since = millis(into - picture.began, width - 2).strip()
             glyph = f"{glyph} {since}"
+        if note and state is State.OPEN:
+            glyph = note
+    elif row == NOTE:
+        return centred(note, width)
     if row == 0:
         return centred(
             picture.waits if here and picture.waits else glyph, width

@@ -172,7 +172,7 @@ newest again; `/` filters: `path=/items/* status=4xx`.
         return (
             (mark, "token"),
             (pad(request.label, 4, right=True) + " ", "muted"),
-            (pad(request.method, 5) + " ", "strong"),
+            (pad(request.verb, 5) + " ", "strong"),
             (pad(request.target, max(room, 4)), ""),
             (pad(status, 4, right=True), _status_look(request)),
             doing,

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from tracer.events import HeadHeld, TransportWrite, WsHandshake, WsMessage
 from tracer.events.log import Record
 from tracer.model.playback import Score
 from tracer.model.stage import Leg, Part, Stop
@@ -37,12 +38,14 @@ class Standing:
         entered: `t` of the first event on its way out, None: not yet.
         left: `t` of the last event on its way back.
         turn: Turn of the loop in which it was entered.
+        note: What is worth a word beside the times; empty: nothing.
     """
 
     state: State = State.FUTURE
     entered: int | None = None
     left: int | None = None
     turn: int | None = None
+    note: str = ""
 
 
 OPENS = {
@@ -81,6 +84,8 @@ class Standings:
         self._left: dict[int, int] = {}
         self._open: set[int] = set()
         self._failed: set[int] = set()
+        self._notes: dict[Part, str] = {}
+        self._talk = {"in": 0, "out": 0}
         self.reached: dict[Leg, set[int]] = {leg: set() for leg in Leg}
 
     def grow(self, score: Score, story: Sequence[Record]) -> None:
@@ -118,11 +123,31 @@ class Standings:
                 self._failed.add(box)
         if record.kind in FAILS:
             self._failed.add(box)
+        self._note(record)
+
+    def _note(self, record: Record) -> None:
+        """What stands in a box besides its times."""
+        match record:
+            case HeadHeld():
+                self._notes[Part.CYCLE] = f"▤ {record.n} B"
+            case TransportWrite(of="head+body"):
+                self._notes = {Part.DATA: "1 write"}
+            case TransportWrite(of="head"):
+                self._notes.pop(Part.CYCLE, None)
+            case WsHandshake(outcome="accepted"):
+                self._notes[Part.ENDPOINT] = self._notes[Part.APP] = "open"
+            case WsMessage():
+                self._talk[record.direction] += 1
+                said = f"{self._talk['in']}◄ {self._talk['out']}►"
+                self._notes[Part.ENDPOINT] = self._notes[Part.APP] = said
+            case _:
+                pass
 
     def _one(self, box: int) -> Standing:
         entered, turn = self._entered.get(box, (None, None))
         left = self._left.get(box)
-        return Standing(self._state(box), entered, left, turn)
+        note = self._notes.get(self._score.rail[box].part, "")
+        return Standing(self._state(box), entered, left, turn, note)
 
     def _state(self, box: int) -> State:
         if box in self._failed:

@@ -20,10 +20,11 @@ NAMES = {
     0: "Loop",
     10: "Find",
     11: "Break",
+    12: "WebSocket",
 }
 """Names of the panes by their numbers, in the order of their tabs."""
 
-KEYS = {10: "!", 11: "B"}
+KEYS = {10: "!", 11: "B", 12: "w"}
 """Keys of the panes that have no digit of their own."""
 
 ROOM = ((9, 2), (4, 2), (3, 2), (3, 1), (2, 1), (1, 1))
