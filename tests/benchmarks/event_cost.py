@@ -1,4 +1,4 @@
-"""What one event costs: to stamp and append, to encode, to read back.
+"""What one event costs: to say and ship, to record, to read back.
 
     python tests/benchmarks/event_cost.py [--json FILE]
 
@@ -14,14 +14,18 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
+from tracer.capture.lines import Lines
 from tracer.capture.probe import Note, Probe
-from tracer.events import DataReceived, EofReceived, Event, Header, RouteMatch
+from tracer.capture.rows import pack
+from tracer.events import DataReceived, EofReceived, Header, RouteMatch
 from tracer.events.log import Decoder, encode
 
 EVENTS = 1000
+encoder = msgspec.json.Encoder()
 ROUNDS = 200
 
 HEADER = Header(
@@ -48,8 +52,8 @@ def main() -> int:
 
 
 def measure() -> dict[str, float]:
-    events: list[Event] = []
-    probe = Probe(events.append)
+    said: list[Any] = []
+    probe = Probe(said.append, said.extend)  # as a recording process has it
     probe.turn, probe.task = 12345, 12
     note = Note(probe, conn=12, req=123)
 
@@ -66,19 +70,31 @@ def measure() -> dict[str, float]:
             note.three(RouteMatch, 7, "/teas", "FULL", 1)
 
     result = {
-        "ns to say, no payload": best(no_payload, events.clear),
-        "ns to say, one field": best(one_field, events.clear),
-        "ns to say, three fields": best(three_fields, events.clear),
+        "ns to say, no payload": best(no_payload, said.clear),
+        "ns to say, one field": best(one_field, said.clear),
+        "ns to say, three fields": best(three_fields, said.clear),
     }
-    one_field()
-    for number, event in enumerate(events):
-        msgspec.structs.force_setattr(event, "seq", number + 1)
-    lines = encode(events)
+    three_fields()
+    frame = pack(said, probe.zero)
+    result["ns to ship"] = best(lambda: pack(said[:], probe.zero))
+    result["ns to record, in the recorder"] = best(lambda: recorded(frame))
+    lines = recorded(frame)
     whole = encode([HEADER]) + lines
-    result["ns to encode"] = best(lambda: encode(events))
-    result["ns to decode"] = best(lambda: Decoder().feed(whole))
+    result["ns to read"] = best(lambda: Decoder().feed(whole))
+    result["bytes shipped"] = len(frame) / EVENTS
     result["bytes a line"] = len(lines) / EVENTS
     return result
+
+
+def recorded(frame: bytes) -> bytes:
+    """What the recorder makes of a frame."""
+    rows = msgspec.msgpack.decode(frame)
+    numbered, at = Lines(0), 0
+    pieces = []
+    while at < len(rows):
+        made, at = numbered.number(rows, at)
+        pieces.append(encoder.encode_lines(made))
+    return b"".join(pieces)
 
 
 def best(
