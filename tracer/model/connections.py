@@ -16,10 +16,12 @@ from tracer.events import (
     KeepaliveArmed,
     KeepaliveCancelled,
     KeepaliveFired,
+    ProtocolSwitched,
     ReadPaused,
     ReadResumed,
     ScopeBuilt,
     TlsFailed,
+    TlsHandshake,
     TransportClose,
     TransportWrite,
     WritePaused,
@@ -57,6 +59,9 @@ class Connection(msgspec.Struct, frozen=True):
         reading: False while reading is paused.
         writing: False while the client reads too slowly.
         reason: Why it was closed, once it was.
+        tls: What was agreed on, if it is encrypted.
+        peer: Whom the client's certificate names, if it showed one.
+        frames: Whether it has become a WebSocket.
     """
 
     number: int
@@ -70,6 +75,9 @@ class Connection(msgspec.Struct, frozen=True):
     reading: bool = True
     writing: bool = True
     reason: str = ""
+    tls: str = ""
+    peer: str = ""
+    frames: bool = False
 
 
 def advance(conn: Connection, record: Record) -> Connection:
@@ -104,6 +112,10 @@ _RULES: dict[type[Record], Callable[[Connection, Any], Connection]] = {
     TransportClose: lambda was, e: replace(
         was, state=ConnectionState.CLOSING, reason=was.reason or e.reason
     ),
+    TlsHandshake: lambda was, e: replace(
+        was, tls=f"{e.version} {e.cipher}", peer=e.subject
+    ),
+    ProtocolSwitched: lambda was, _: replace(was, frames=True),
     TlsFailed: lambda was, e: replace(
         was, state=ConnectionState.CLOSED, closed=e.t, reason=e.reason
     ),

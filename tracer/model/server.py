@@ -15,6 +15,8 @@ from tracer.events import (
     ServerStopping,
     Tick,
     TickHeaders,
+    TlsFailed,
+    TlsHandshake,
 )
 from tracer.events.log import Record
 
@@ -33,6 +35,8 @@ class ServerView(msgspec.Struct, frozen=True):
         total_requests: Responses completed, at the last tick.
         date: The `Date` that new responses get.
         dropped: Events that a full queue lost.
+        agreed: TLS handshakes that came to their end.
+        failed: TLS handshakes that did not.
     """
 
     phase: str = "not started"
@@ -45,6 +49,8 @@ class ServerView(msgspec.Struct, frozen=True):
     total_requests: int = 0
     date: str = ""
     dropped: int = 0
+    agreed: int = 0
+    failed: int = 0
 
 
 def advance(server: ServerView, record: Record) -> ServerView:
@@ -72,5 +78,7 @@ _RULES: dict[type[Record], Callable[[ServerView, Any], ServerView]] = {
     ),
     TickHeaders: lambda was, e: replace(was, date=e.date),
     Dropped: lambda was, e: replace(was, dropped=was.dropped + e.n),
+    TlsHandshake: lambda was, _: replace(was, agreed=was.agreed + 1),
+    TlsFailed: lambda was, _: replace(was, failed=was.failed + 1),
 }
 """What each kind changes; a kind that isn't here changes nothing."""

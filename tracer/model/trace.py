@@ -351,7 +351,17 @@ class Trace:
             self.output.append(OutputLine(record.t, req, origin, line))
 
 
-_RARE = frozenset({"source", "stack.built", "app.output", "app.log", "dropped"})
+_RARE = frozenset(
+    {
+        "app.log",
+        "app.output",
+        "dropped",
+        "source",
+        "stack.built",
+        "tls.failed",
+        "tls.handshake",
+    }
+)
 """Kinds that change the trace as a whole, besides those of the server."""
 
 Take = Callable[[Trace, Record, int | None], None]

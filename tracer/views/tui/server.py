@@ -17,6 +17,8 @@ KEPT = 200
 """Server events that are kept for the list."""
 PULSE = frozenset({"tick", "tick.headers", "tick.notify"})
 """What happens all the time: it moves the gauges and needs no line."""
+ALSO = frozenset({"tls.failed", "head.timeout"})
+"""What ends a connection that has no request: nowhere else has it a line."""
 
 
 class Server(Rows):
@@ -51,7 +53,8 @@ ticks stand still.
     def hear(self, records: Iterable[Record]) -> None:
         """Keep what the server says of itself."""
         for record in records:
-            if record.layer == "server" and record.kind not in PULSE:
+            own = record.layer == "server" and record.kind not in PULSE
+            if own or record.kind in ALSO:
                 known = door(record)
                 self._story.append(known)
                 self._told += 1
@@ -73,8 +76,11 @@ ticks stand still.
         yield ()
         yield (("the server's own story", "strong"),)
         for record in reversed(self._story):
-            said = fit(self._explained.now(record), width - 12)
-            yield ((millis(record.t, 10) + "  ", "muted"), (said, ""))
+            ended = record.kind in ALSO
+            whose = f"c{record.conn} " if ended else ""
+            said = fit(whose + self._explained.now(record), width - 12)
+            look = "warn" if ended else ""
+            yield ((millis(record.t, 10) + "  ", "muted"), (said, look))
 
     def _gauges(self, moment: Moment) -> Iterable[Line]:
         server, connections = moment.trace.server, moment.trace.connections
@@ -101,6 +107,10 @@ ticks stand still.
             ]
         for name, value in shown:
             yield ((pad(name, 12), "server"), (value, ""))
+        if server.agreed or server.failed:
+            look = "warn" if server.failed else ""
+            said = f"{server.agreed} agreed, {server.failed} failed"
+            yield ((pad("TLS", 12), "server"), (said, look))
         if server.dropped:
             yield (
                 (pad("dropped", 12), "server"),
@@ -118,8 +128,11 @@ def _connection(moment: Moment) -> Iterable[Line]:
     reason = f" ({conn.reason})" if conn.reason else ""
     flow = [] if conn.reading else ["reading paused"]
     flow += [] if conn.writing else ["writing paused"]
+    inside = "WebSocket frames" if conn.frames else "HTTP/1.1"
+    peer = f", client {conn.peer}" if conn.peer else ""
     shown = (
         ("state", conn.state.value + reason),
+        ("speaks", f"{inside} in {conn.tls}{peer}" if conn.tls else inside),
         ("requests", str(conn.requests)),
         ("bytes", f"{conn.bytes_in} in, {conn.bytes_out} out"),
         ("flow", ", ".join(flow) or "both ways open"),
