@@ -39,6 +39,7 @@ from tracer.events import (
     ThreadQueued,
     ThreadStart,
     TransportWrite,
+    WsHandshake,
 )
 from tracer.events.log import Record
 from tracer.events.tasks import WaitsFor
@@ -66,7 +67,7 @@ class Outcome(Enum):
     at work (background tasks, middleware on the way back). DONE: both ended.
     FAILED: an exception reached the server. BROKEN: the response is not what
     it promised, or none came. LEFT: the client went away first. REFUSED: the
-    bytes were no HTTP, and no app was called.
+    bytes were no HTTP or no handshake, and no app was called.
     """
 
     RUNNING = "running"
@@ -90,14 +91,10 @@ _BRANCHES = {
     "disconnected": Outcome.LEFT,
 }
 
-
 OWN = frozenset({"child task", "child tasks", "gave way"})
 """Waits within a request: not for these does it wait as a whole."""
-
-
 HEAD_HELD = "head held back"
 """What a request waits for whose head is to go out with its body."""
-
 MOST_WAITS = 50
 """Suspended tasks of one request that are remembered."""
 
@@ -231,11 +228,7 @@ def advance(request: Request, record: Record) -> Request:
         rail = with_box(rail, record, request.depth)
         if at.box >= len(rail):
             at = Stop(len(rail) - 1, at.leg)
-    socket = request.socket
-    if socket is not None:
-        socket = sockets.advance(socket, record)
-    elif record.layer == "websocket":
-        socket = sockets.advance(Socket(), record)
+    socket = sockets.after(request.socket, record)
     at = stop_of(record, rail, at, request.depth)
     if socket is not None and socket.is_open and record.kind in INSIDE:
         at = inside(rail, at, entered=bool(request.endpoint))
@@ -322,7 +315,7 @@ def _left(request: Request, _: ClientDisconnected) -> Request:
 
 
 def _refused(request: Request, record: H11Error) -> Request:
-    if request.number > 0:
+    if request.times.parsed is not None:
         # The garbage is in its body: the app was called, and goes on.
         return replace(request, status=request.status or record.status)
     return replace(
@@ -332,6 +325,18 @@ def _refused(request: Request, record: H11Error) -> Request:
         path=record.message,
         outcome=Outcome.REFUSED,
     )
+
+
+def _written(request: Request, _: TransportWrite) -> Request:
+    held = request.waiting == HEAD_HELD
+    return replace(request, waiting="") if held else request
+
+
+def _shaken(request: Request, record: WsHandshake) -> Request:
+    if record.outcome != "invalid":
+        return request
+    said = record.reason or "no handshake"
+    return replace(request, method="—", path=said, outcome=Outcome.REFUSED)
 
 
 def _carried(request: Request, record: Bytes) -> Request:
@@ -358,6 +363,7 @@ _RULES: dict[type[Record], Callable[[Request, Any], Request]] = {
     AppException: lambda was, e: replace(was, error=e.type),
     ClientDisconnected: _left,
     H11Error: _refused,
+    WsHandshake: _shaken,
     Bytes: _carried,
     AppEnter: lambda was, _: replace(was, apps=was.apps + 1),
     AppExit: _out_of_app,
@@ -374,9 +380,7 @@ _RULES: dict[type[Record], Callable[[Request, Any], Request]] = {
     ThreadStart: lambda was, _: replace(was, waiting="in thread"),
     ThreadEnd: lambda was, _: replace(was, waiting=""),
     HeadHeld: lambda was, _: replace(was, waiting=HEAD_HELD),
-    TransportWrite: lambda was, _: (
-        replace(was, waiting="") if was.waiting == HEAD_HELD else was
-    ),
+    TransportWrite: _written,
     BackgroundStart: lambda was, _: replace(was, waiting="background"),
     BackgroundEnd: lambda was, _: replace(was, waiting=""),
     TaskSuspended: _suspended,

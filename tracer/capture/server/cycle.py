@@ -24,7 +24,11 @@ from tracer.capture.server.head import (
     why_kept,
 )
 from tracer.capture.server.message import note_send
-from tracer.capture.server.refuse import SERVER_ERROR, service_unavailable
+from tracer.capture.server.refuse import (
+    CAN_ANSWER,
+    SERVER_ERROR,
+    service_unavailable,
+)
 from tracer.capture.server.writer import END, Writer
 from tracer.capture.sources import Places
 from tracer.events import (
@@ -151,7 +155,9 @@ class RequestResponseCycle:
                 self.disconnected,
             )
             log_end(self.logger, branch, result, self.note, failed)
-            if remedy == "500":
+            # After a 400 there is nothing to add: it would be raised here,
+            # where nobody catches it.
+            if remedy == "500" and self.conn.our_state in CAN_ANSWER:
                 await self.send_500_response()
             elif remedy == "close":
                 self._let_go()

@@ -294,7 +294,9 @@ class H11Protocol(asyncio.Protocol):
         """Answer what is no HTTP, and close. No app hears of it."""
         note = self.reader.note if self.reader else None
         warn(self.logger, INVALID, note)
-        send_400(self.writer.about(note), AT.send_400_response)
+        asked = self.conn.our_state is h11.SEND_RESPONSE
+        to_head = asked and self.scope["method"] == "HEAD"
+        send_400(self.writer.about(note), AT.send_400_response, to_head)
 
     def on_response_complete(self) -> None:
         """The cycle has written its last byte: keep the connection ready."""

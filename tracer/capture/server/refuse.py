@@ -76,13 +76,18 @@ No app can have made one of them: they live as long as the process.
 """
 
 
-def send_400(writer: Writer, where: int | None) -> None:
+def send_400(writer: Writer, where: int | None, to_head: bool = False) -> None:
     """Answer bytes that are no HTTP, if that can be done, and close.
+
+    Args:
+        writer: Writes the answer.
+        where: The place that speaks.
+        to_head: They came as the body of a HEAD, whose answer has none.
 
     Source: uvicorn, `H11Protocol.send_400_response`
     """
     if writer.conn.our_state in CAN_ANSWER:
-        _send(writer, where, 400, INVALID)
+        _send(writer, where, 400, "" if to_head else INVALID)
         writer.close(where, "invalid HTTP")
     else:
         writer.abort(where, "invalid HTTP, and too late")
@@ -114,7 +119,7 @@ def _send(writer: Writer, where: int | None, status: int, said: str) -> None:
         text = redact.head(output)
         note.four(Bytes, where, "out", "head", text, len(output))
     writer.write(h11.Data(data=said.encode("ascii")), "body", where)
-    if note is not None:
+    if note is not None and said:
         note.four(Bytes, where, "out", "body", said, len(said))
     writer.write(END, "end", where)
 
