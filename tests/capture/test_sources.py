@@ -57,6 +57,27 @@ def test_the_text_is_that_of_the_first_look(tmp_path: Path) -> None:
     )  # fmt: skip
 
 
+def test_code_that_was_made_of_a_template_has_no_text(tmp_path: Path) -> None:
+    """Jinja compiles code that says it stands in the template's file."""
+    path = tmp_path / "page.html"
+    path.write_text("<p>It isn't Python {{ \"\n")
+    space: dict[str, types.FunctionType] = {}
+    exec(compile("def root(): ...", str(path), "exec"), space)  # noqa: S102
+
+    assert described(space["root"], tmp_path) == ("page.html", 1, "root", None)
+
+
+def test_a_form_feed_ends_no_line(tmp_path: Path) -> None:
+    path = tmp_path / "old.py"
+    path.write_text("x = 1\n\x0c\ndef f():\n    return 1\n")
+    space: dict[str, types.FunctionType] = {}
+    exec(compile(path.read_text(), str(path), "exec"), space)  # noqa: S102
+
+    assert described(space["f"], tmp_path) == (
+        "old.py", 3, "f", "def f():\n    return 1\n",
+    )  # fmt: skip
+
+
 def others(root: Path, ours: Path) -> list[tuple[object, str]]:
     return [
         (root / ".venv/lib/python3/site-packages/x.py", "package"),

@@ -12,7 +12,9 @@ import sys
 import sysconfig
 import threading
 from collections.abc import Iterable, Iterator
+from io import StringIO
 from pathlib import Path
+from tokenize import TokenError
 from types import CodeType, FunctionType, MethodType
 from typing import Any, Literal, cast
 
@@ -191,7 +193,10 @@ def text_of(code: CodeType, lines: list[str] | None) -> str | None:
     start = code.co_firstlineno - 1
     if lines is None or start >= len(lines):
         return None
-    return "".join(inspect.getblock(lines[start:])) or None
+    try:
+        return "".join(inspect.getblock(lines[start:])) or None
+    except (SyntaxError, TokenError):
+        return None  # the code was made of something else: of a template, say
 
 
 def snapshot_of(file: str) -> list[str] | None:
@@ -225,7 +230,8 @@ def _lines(file: str) -> list[str] | None:
         except (OSError, UnicodeDecodeError, ValueError):
             _snapshots[file] = None  # exec-made code, or not UTF-8
         else:
-            _snapshots[file] = text.splitlines(keepends=True)
+            # Not splitlines(), for which a form feed ends a line too.
+            _snapshots[file] = StringIO(text).readlines()
     return _snapshots[file]
 
 
