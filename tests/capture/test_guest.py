@@ -15,6 +15,8 @@ import tracer
 from tracer.capture import guest
 from tracer.capture.frameworks import uninstrument
 from tracer.capture.guest import claim, numbered
+from tracer.capture.probe import Note
+from tracer.events import EofReceived
 
 
 @pytest.fixture(autouse=True)
@@ -84,6 +86,22 @@ def test_a_file_that_cannot_be_opened_costs_the_app_nothing(
     assert [each["status"] for each, _ in sent] == [204, 204]
     (said,) = {e.message for e in caplog.records if e.name == "asgi_trace"}
     assert said.startswith(f"can't record to {folder / 'out.jsonl'}: ")
+
+
+def test_what_is_said_before_a_file_that_cannot_be_opened_is_let_go(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    found = guest.guest_for(folder / "out.jsonl")
+    folder.rmdir()
+    found.listen()
+    Note(found.probe)(EofReceived, None)
+
+    found.begins()
+    Note(found.probe)(EofReceived, None)
+
+    assert found._before == []
 
 
 def drive(traced: Any) -> list[Any]:

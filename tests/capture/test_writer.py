@@ -1,6 +1,9 @@
 """What is said, shipped: with its sources, in time, and never waiting."""
 
 import os
+import signal
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -194,6 +197,39 @@ def test_without_a_recorder_it_goes_on_and_says_so_once() -> None:
         "the recorder has ended, so from here on nothing is recorded or"
         " shown; the server goes on"
     ]
+
+
+def test_a_recorder_killed_by_a_signal_without_a_name_is_told_of_too() -> None:
+    code = f"import os; os.kill(os.getpid(), {signal.SIGRTMIN + 3})"
+    process = subprocess.Popen([sys.executable, "-c", code])
+    read, write = os.pipe()
+    os.close(read)
+    link = Link(write, process)
+    process.wait()
+    link.close(0)
+
+    assert link.ending == f"was killed by signal {signal.SIGRTMIN + 3}"
+
+
+def test_a_fault_of_ours_does_not_end_the_shipping(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    pipe = Shipped()
+    made = writer(Link(pipe.into))
+    faults = [ValueError("ours")]
+
+    def settle() -> None:
+        if faults:
+            raise faults.pop()
+
+    made.each_time(settle)
+    for t in (1, 2):
+        made.probe.emit(tick(t))
+        made.flush()
+    made.stop()
+
+    assert values(pipe.frames()) == [plain(tick(1)), plain(tick(2))]
+    assert "asgi-trace failed" in caplog.text
 
 
 def test_a_forked_process_says_nothing_and_holds_nothing_open() -> None:

@@ -96,12 +96,19 @@ class Guest:
                 try:
                     self._begin()
                 except OSError as error:
+                    self._let_go()
                     log.error(  # noqa: TRY400  # a sentence says it
                         "can't record to %s: %s; the app goes on",
                         self._path, error.strerror,
                     )  # fmt: skip
                 except Exception:  # noqa: BLE001  # the app must not have it
+                    self._let_go()
                     fault()
+
+    def _let_go(self) -> None:
+        """Keep nothing any more, since nobody will write it."""
+        self.probe.be_silent()
+        self._before.clear()
 
     def ends(self) -> None:
         """The app's lifespan is over: some servers exit without a word."""

@@ -119,8 +119,15 @@ class Link:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 code = self._process.wait(1)
         if code is not None and code < 0:
-            return f"was killed by {signal.Signals(-code).name}"
+            return f"was killed by {_named(-code)}"
         return "has ended" if code is None else f"has ended with code {code}"
+
+
+def _named(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # a realtime signal
+        return f"signal {number}"
 
 
 def start_recorder(

@@ -15,6 +15,7 @@ from typing import Any
 from weakref import WeakSet
 
 from tracer.capture import sources
+from tracer.capture.fault import fault
 from tracer.capture.link import Link
 from tracer.capture.probe import Probe
 from tracer.capture.rows import pack, split, time_of
@@ -95,9 +96,12 @@ class Writer:
     def flush(self) -> None:
         """Send on all that was said by now, as far as the pipe takes it."""
         with self._lock:
-            for settle in self._settle:
-                settle()
-            self._take()
+            try:
+                for settle in self._settle:
+                    settle()
+                self._take()
+            except Exception:  # noqa: BLE001 - nor does our thread end of it
+                fault()
             self._pump()
 
     def stop(self, timeout: float = 2.0) -> None:
