@@ -189,6 +189,8 @@ def test_what_is_no_event_is_an_error_with_its_number(
         (b"", "the file is empty"),
         (b"hello\n", "this is no asgi-trace recording"),
         (b'{"kind":"tick"}\n', "this is no asgi-trace recording"),
+        (b"[" * 100_000 + b"\n", "this is no asgi-trace recording"),
+        (b'{"kind":"\xff"}\n', "this is no asgi-trace recording"),
         (
             encode([HEADER]).replace(FORMAT.encode(), b"asgi-trace/9"),
             "the format 'asgi-trace/9', and this version reads",

@@ -169,7 +169,7 @@ class Decoder:
 def _read_header(line: bytes) -> Header:
     try:
         found = _decode_any.decode(line)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         found = None
     if not isinstance(found, dict) or found.get("kind") != "trace":
         raise TraceError(
