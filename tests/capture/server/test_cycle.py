@@ -71,6 +71,23 @@ def test_f68_each_header_has_its_origin(
         ]
 
 
+def test_the_same_head_may_be_the_apps_or_h11s() -> None:
+    chunked = (b"transfer-encoding", b"chunked")
+    given = [[], [chunked], []]
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({**START, "headers": given.pop()})
+        await send(OK)
+
+    with wire(app) as opened:
+        opened.receives(GET, GET, GET)
+        found = fields(opened, "response.start", "headers")
+    assert [headers[-1] for (headers,) in found] == [
+        ("Transfer-Encoding", "chunked", origin)
+        for origin in ("h11", "app", "h11")
+    ]
+
+
 def test_f72_head_writes_no_body_but_its_length() -> None:
     with wire(index) as opened:
         opened.receives(GET.replace(b"GET", b"HEAD"))

@@ -172,7 +172,7 @@ def test_what_h11_adds_moves_and_drops_is_credited() -> None:
         b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
     )
     event = h11.Response(status_code=200, headers=given)
-    found, kind = credited((head, 2, True, True), event)
+    found, kind = credited((head, 2, True, True, 4), event)
     assert found == (
         ("date", "now", "tick"),
         ("server", "s", "config"),
@@ -180,7 +180,7 @@ def test_what_h11_adds_moves_and_drops_is_credited() -> None:
         ("Connection", "close", "mirrored"),
     )
     assert kind == b""
-    assert credited((head, 2, True, True), event)[0] is found  # kept
+    assert credited((head, 2, True, True, 4), event)[0] is found  # kept
 
 
 def test_what_is_kept_is_made_once_and_its_secrets_are_met_again() -> None:

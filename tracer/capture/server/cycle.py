@@ -356,7 +356,8 @@ class RequestResponseCycle:
         self, note: Note, event: h11.Response, mirrored: bool, output: bytes
     ) -> None:
         defaults = len(self.default_headers)
-        written = (output, defaults, self.dated, mirrored)
+        given = len(event.headers)
+        written = (output, defaults, self.dated, mirrored, given)
         headers, kind = credited(written, event)
         note.two(ResponseStart, AT.send, int(event.status_code), headers)
         self.preview = redact.Body(kind)

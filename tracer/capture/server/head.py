@@ -70,9 +70,11 @@ _events: dict[tuple[int, tuple[Header, ...]] | None, h11.Response] = {}
 
 Credited = tuple[tuple[str, str, Origin], ...]
 
-Written = tuple[bytes, int, bool, bool]
+Written = tuple[bytes, int, bool, bool, int]
 """A head as it was written; how many of its headers came from the server;
-whether the first of them is `Date`; whether `Connection: close` is mirrored.
+whether the first of them is `Date`; whether `Connection: close` is mirrored;
+how many headers h11 was given: the same head may come of fewer, and more of
+it is h11's then.
 """
 
 
@@ -97,7 +99,7 @@ credited: redact.Kept[Written, tuple[Credited, bytes]] = redact.Kept(_credited)
 
 
 def _credit(given: list[Header], written: Written) -> Credited:
-    head, defaults, dated, mirrored = written
+    head, defaults, dated, mirrored, _ = written
     who: list[Origin] = ["app"] * len(given)
     who[:defaults] = ["config"] * defaults
     if dated and defaults:
