@@ -234,3 +234,24 @@ def test_no_bytes_at_all_make_it_raise(raw: bytes, kind: bytes) -> None:
     redact.query(raw)
     redact.text(raw.decode("latin-1"))
     redact.body(raw, kind)
+
+
+@pytest.mark.parametrize(
+    ("offered", "shown"),
+    [
+        ("graphql-ws, v12.stomp", "graphql-ws, v12.stomp"),
+        ("bearer, s3cr3t-a", "bearer, [hidden]"),
+        ("chat,access_token,s3cr3t-b", "chat,access_token,[hidden]"),
+        ("x.bearer.k8s.io.s3cr3t-c", "x.bearer.k8s.io.[hidden]"),
+        ("chat, eyJhbGciOi.s3cr3t-d.e", "chat, [hidden]"),
+    ],
+)
+def test_a_token_among_subprotocols_is_hidden(offered: str, shown: str) -> None:
+    redact.hide()
+    line = f"Sec-WebSocket-Protocol: {offered}\r\n"
+    raw = f"GET / HTTP/1.1\r\nSec-WebSocket-Key: a\r\n{line}\r\n".encode()
+
+    assert f"Sec-WebSocket-Protocol: {shown}\r\n" in redact.head(raw)
+    pair = b"sec-websocket-protocol", offered.encode()
+    assert redact.headers([pair]) == ((pair[0].decode(), shown),)
+    assert "s3cr3t" not in redact.text(offered)

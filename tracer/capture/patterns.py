@@ -37,6 +37,33 @@ _SCHEME = re.compile(
 _USERINFO = re.compile(r"://(?P<value>[^/?#@\s\"']+)@")
 
 
+_TOKEN = re.compile(r"[^\s,:]+")
+_JWT = re.compile(r"eyJ[\w-]+\.")
+
+OFFER = b"sec-websocket-protocol"
+"""Name of the header for which `offered` is."""
+
+
+def offered(said: str) -> list[Span]:
+    """The tokens among a WebSocket's subprotocols.
+
+    A page can set no header of a handshake, so clients offer `bearer, TOKEN`
+    or `base64url.bearer.authorization.k8s.io.TOKEN`.
+
+    Source: ours. RFC 6455, section 11.3.4, knows names only.
+    """
+    found = []
+    after = False
+    for each in _TOKEN.finditer(said):
+        *names, last = each[0].split(".")
+        if after or _JWT.match(each[0]):
+            found.append(each.span())
+        elif any(map(is_secret, names)):
+            found.append((each.end() - len(last), each.end()))
+        after = after or is_secret(each[0])
+    return found
+
+
 def form_spans(said: str) -> list[Span]:
     """The values of the secret fields of a form or a query string.
 

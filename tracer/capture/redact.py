@@ -17,7 +17,7 @@ from urllib.parse import unquote_plus
 
 from tracer.capture.bodies import spans_of
 from tracer.capture.names import HEADERS, NAMES, SHORT, STEMS, is_secret
-from tracer.capture.patterns import Span, form_spans, text_spans
+from tracer.capture.patterns import OFFER, Span, form_spans, offered, text_spans
 
 HIDDEN = "[hidden]"
 """Stands where a value stood."""
@@ -179,6 +179,8 @@ def headers(
             shown = HIDDEN
         elif hiding and (_EQUALS in value or _AT in value):
             shown = _line_value(value)  # Referer, Location, Link, Accept
+        elif hiding and name.lower() == OFFER:
+            shown = _forget(_mask(shown, offered(shown)))
         found.append((plain, shown))
     return tuple(found)
 
@@ -227,6 +229,9 @@ def _head(raw: bytes) -> str:
         if secret:
             _remember_header(value.decode("latin-1").strip())
             shown.append(f"{name.decode('latin-1')}: {HIDDEN}{end}")
+        elif name.lower() == OFFER:
+            offer = line.decode("latin-1")
+            shown.append(_forget(_mask(offer, offered(offer))))
         else:
             shown.append((name + colon).decode("latin-1") + _line_value(value))
     return "\n".join(shown)
