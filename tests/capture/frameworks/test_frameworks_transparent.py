@@ -183,6 +183,28 @@ def test_exceptions_come_out_as_they_went_in() -> None:
     assert [n for n in names if n == "traced"], "our frames are no secret"
 
 
+def test_an_exception_that_cannot_be_told_comes_out_as_it_went_in() -> None:
+    """Python writes no number of so many digits, not even for us."""
+    error = ValueError(10**5000)
+
+    class Endless(Route):
+        def matches(self, scope: Any) -> Any:
+            raise error
+
+    async def page(request: Request) -> Response:
+        raise error
+
+    app = Starlette(routes=[Route("/", page), Endless("/x", page)])
+    seen = Seen(app, raise_server_exceptions=True)
+
+    for path in ("/", "/x"):
+        with pytest.raises(ValueError) as caught:  # noqa: PT011
+            seen.get(path)
+        assert caught.value is error
+        (told,) = seen.of("exception.raised")
+        assert (told.type, told.message) == ("ValueError", "int")
+
+
 def test_an_exception_is_not_kept_alive() -> None:
     class Mine(Exception):  # noqa: N818
         pass

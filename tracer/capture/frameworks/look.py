@@ -180,7 +180,14 @@ def message_of(error: BaseException) -> str:
         reason, file = _STRERROR.__get__(error), _FILENAME.__get__(error)
         if type(reason) is str:
             return reason + (f": {file}" if type(file) is str else "")
-    return ", ".join(str(each) for each in args if type(each) in PLAIN)
+    return ", ".join(_text(each) for each in args if type(each) in PLAIN)
+
+
+def _text(plain: object) -> str:
+    try:
+        return str(plain)
+    except ValueError:  # a number of more digits than Python writes
+        return type(plain).__name__
 
 
 class Slot:

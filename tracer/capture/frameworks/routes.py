@@ -145,7 +145,7 @@ class MatchStage(Stage):
             try:
                 answer = call(route, scope)
             except BaseException as error:
-                raised(note, error)
+                self.fails(note, error)
                 raise
             try:
                 match = answer[0]
@@ -173,6 +173,13 @@ class MatchStage(Stage):
             return answer
 
         return matches
+
+    def fails(self, note: Note, error: BaseException) -> None:
+        """Say that a route raised when it was asked."""
+        try:
+            raised(note, error)
+        except Exception:  # noqa: BLE001 - the app must not have it
+            fault()
 
     def learn(self, route: object) -> tuple[object, str | None]:
         """Find out how a route is called, if it is ours to speak for it."""
