@@ -188,7 +188,7 @@ def headers(
 def query(raw: bytes) -> str:
     """A query string or form without the values of secret fields."""
     text = raw.decode("latin-1")
-    if not _may_hide(raw):
+    if not may_hide(raw):
         return text
     return _mask(text, form_spans(text))
 
@@ -198,7 +198,7 @@ def path(raw: bytes) -> str:
 
     An absolute-form target may carry a user and a password.
     """
-    if not _may_hide(raw) and _AT not in raw:
+    if not may_hide(raw) and _AT not in raw:
         return raw.decode("latin-1")
     if _state.hiding:
         raw = _AUTHORITY.sub(rb"\1" + HIDDEN.encode() + b"@", raw)
@@ -214,7 +214,7 @@ def _head(raw: bytes) -> str:
 
     Names decide, a folded line belongs to the name before it.
     """
-    if not _state.hiding or (not _may_hide(raw) and _AT not in raw):
+    if not _state.hiding or (not may_hide(raw) and _AT not in raw):
         return raw.decode("latin-1")
     first, *lines = raw.split(b"\n")
     shown = [_first_line(first)]
@@ -251,7 +251,7 @@ def _first_line(line: bytes) -> str:
 
 def _line_value(value: bytes) -> str:
     """A harmless header's value, which may hold an address with secrets."""
-    if not _may_hide(value) and _AT not in value:
+    if not may_hide(value) and _AT not in value:
         return value.decode("latin-1")
     value = _AUTHORITY.sub(rb"\1" + HIDDEN.encode() + b"@", value)
     shown = value.decode("latin-1")
@@ -283,7 +283,7 @@ class Body:
 def _shown_piece(piece: tuple[bytes, int, bytes]) -> str:
     raw, start, kind = piece
     text = raw.decode("latin-1")
-    if not _may_hide(raw):
+    if not may_hide(raw):
         return text[start:]
     return _mask(text, spans_of(text, kind.decode("latin-1").lower()), start)
 
@@ -303,12 +303,12 @@ def text(said: str) -> str:
     """
     if not _state.hiding:
         return said
-    if _may_hide(said.encode("latin-1", "replace")) or "@" in said:
+    if may_hide(said.encode("latin-1", "replace")) or "@" in said:
         said = _mask(said, text_spans(said))
     return _forget(said)
 
 
-def _may_hide(raw: bytes) -> bool:
+def may_hide(raw: bytes) -> bool:
     """One search before any work: is there anything like a secret name?
 
     An app says the same again and again, so what is short and was found

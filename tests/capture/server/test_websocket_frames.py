@@ -62,9 +62,10 @@ def test_bytes_are_shown_in_hexadecimal_and_secrets_not_at_all() -> None:
         client.opens()
         client.sends(Message(data=b"\x00\xff"))
         client.sends(Message(data=b"password=s3cr3t-s3cr3t"))
+        client.sends(Message(data=b"\x81\xa8password\xa6s3cr3t"))  # MessagePack
         client.sends(text('{"token": "t0ps3cr3t", "a": 1}'))
         shown = [each[4] for each in socket_events(wire)[1::2]]
-    assert shown == ["00 ff", "", '{"token": [hidden], "a": 1}']
+    assert shown == ["00 ff", "", "", '{"token": [hidden], "a": 1}']
     assert "s3cr3t" not in str(wire.events)
 
 
