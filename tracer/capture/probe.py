@@ -7,6 +7,7 @@ None.
 
 from collections.abc import Callable
 from contextvars import ContextVar
+from itertools import count
 from threading import get_ident
 from time import monotonic_ns
 from typing import Any, Literal
@@ -49,6 +50,7 @@ class Probe:
         objs: How many protocol objects were made, the last one's number.
         jobs: How many functions were given to worker threads.
         workers: Names of the worker threads, by their idents.
+        next_worker: Numbers a new one, in one step: they may come at once.
     """
 
     __slots__ = (
@@ -57,6 +59,7 @@ class Probe:
         "gate",
         "jobs",
         "lens",
+        "next_worker",
         "objs",
         "reqs",
         "say",
@@ -89,6 +92,7 @@ class Probe:
         self.objs = 0
         self.jobs = 0
         self.workers: dict[int, str] = {}
+        self.next_worker = count(1).__next__
 
     def _say(self, row: Row) -> None:
         self.emit(event_of(row, self.zero))
@@ -326,7 +330,8 @@ class WorkerNote(Note):
         workers = note.probe.workers
         name = workers.get(self.ident)
         if name is None:
-            name = workers.setdefault(self.ident, f"worker-{len(workers) + 1}")
+            number = note.probe.next_worker()
+            name = workers.setdefault(self.ident, f"worker-{number}")
         super().__init__(note.probe, note.conn, note.req, name)
         self.trail = note.trail
         self.asked = note.asked

@@ -2,7 +2,7 @@
 
 import contextvars
 import logging
-from threading import Barrier
+from threading import Barrier, Thread
 from typing import Any
 
 import anyio
@@ -257,6 +257,30 @@ def test_workers_are_named_in_the_order_of_their_first_use() -> None:
     anyio.run(use, 2)
 
     assert sorted(e.thread for e in events) == ["worker-1", "worker-2"]
+
+
+def test_two_workers_that_come_at_once_have_two_names() -> None:
+    note = Note(Probe(lambda event: None))
+    names: list[str] = []
+
+    def named() -> None:
+        names.append(WorkerNote(note).thread)
+
+    class Slow(dict[int, str]):
+        """Another one comes while the first is being named."""
+
+        def setdefault(self, key: int, default: str = "") -> str:
+            if not started:
+                started.append(Thread(target=named))
+                started[0].start()
+                started[0].join()
+            return super().setdefault(key, default)
+
+    started: list[Thread] = []
+    note.probe.workers = Slow()
+    named()
+
+    assert sorted(names) == ["worker-1", "worker-2"]
 
 
 def test_what_a_worker_sends_back_to_the_loop_is_said_by_the_loop() -> None:
