@@ -11,6 +11,7 @@ import pytest
 import uvicorn
 from found_alone import FAILS, FEW, LATE, STARTS
 from live import APP, PATIENCE, Live, serving
+from socket_scenes import with_a_silent_client, with_websockets
 from stalled import stalled
 from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
@@ -219,6 +220,14 @@ SCENES: dict[Callable[[Path], Found], tuple[str, ...]] = {
     asked_to_end: ("shutdown-waited",),
     idle: ("keepalive-race",),
     under_uvicorn: ("handshake-refused",),
+    with_websockets: (
+        "close-code-lost",
+        "sent-to-nobody",
+        "message-unread",
+        "message-too-big",
+        "middleware-http-only",
+    ),
+    with_a_silent_client: ("socket-silent",),
 }
 """Servers, and the rules that are triggered there one after the other."""
 

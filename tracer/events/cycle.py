@@ -355,9 +355,12 @@ class AppException(CycleEvent, tag="app.exception", frozen=True, gc=False):
 class ClientDisconnected(
     CycleEvent, tag="client.disconnected", frozen=True, gc=False
 ):
-    """The client left before its response was complete.
+    """The client left before its response, or its WebSocket, was at its end.
 
     The app is not cancelled: it learns of it from `receive()`, or never.
 
     Source: ASGI HTTP, "Disconnect - receive event"
     """
+
+    of: Literal["response", "websocket"] = "response"
+    """What it left."""

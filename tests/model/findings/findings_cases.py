@@ -116,7 +116,46 @@ CASES: dict[str, Case] = {
             "raises": "RuntimeError",
         },
     ),
-    "client-left": ((at(1, e.ClientDisconnected),), {}),
+    "client-left": ((at(1, e.ClientDisconnected),), {"of": "response"}),
+    "socket-silent": (
+        (at(1, e.WsTimeout, "pong", 20.0),),
+        {"of": "pong", "seconds": 20.0},
+    ),
+    "message-too-big": (
+        (at(1, e.WsLimit, 1000, 1001, False),),
+        {"n": 1001, "limit": 1000},
+    ),
+    "close-code-lost": (
+        (
+            at(1, e.SendCall, "websocket.close", code=4401),
+            at(2, e.WsHandshake, "refused", 403, "REJECTING"),
+        ),
+        {"code": 4401, "status": 403},
+    ),
+    "sent-to-nobody": (
+        (
+            at(1, e.WsClose, 1000, "client", "", True, "REMOTE_CLOSING"),
+            at(3, e.SendCall, "websocket.send", 2),
+            at(4, e.SendCall, "websocket.send", 2),
+        ),
+        {"ns": 2 * MS},
+    ),
+    "message-unread": (
+        (
+            at(1, e.WsMessage, "in", 2, "text", "hi"),
+            at(2, e.ReceiveReturn, "websocket.receive", 2, False),
+            at(3, e.WsMessage, "in", 2, "text", "ho"),
+            at(4, e.RunAsgiEnd, "complete"),
+        ),
+        {"n": 1},
+    ),
+    "middleware-http-only": (
+        (
+            at(1, e.MiddlewareEnter, "Guard", 1, True),
+            at(2, e.MiddlewareEnter, "Guard", 1, True),
+        ),
+        {"name": "Guard"},
+    ),
     "not-http": (
         (at(1, e.H11Error, "no HTTP", 400, req=None),),
         {"message": "no HTTP", "status": 400},

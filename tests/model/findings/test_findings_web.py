@@ -257,3 +257,38 @@ def test_a_shutdown_that_is_quick_or_waits_for_nobody_is_no_finding() -> None:
     assert not found(step, about(300, e.LifespanShutdown), select(900, 9))
     assert not found(nobody, select(900, 9))
     assert rules(step, select(300, 9), end=True) == []
+
+
+# WebSockets
+
+
+def test_a_websocket_that_no_route_takes_has_lost_no_code_of_the_apps() -> None:
+    assert not found(
+        at(1, e.RouterDefault),
+        at(1, e.SendCall, "websocket.close", code=1000),
+        at(2, e.WsHandshake, "refused", 403, "REJECTING"),
+    )
+
+
+def test_who_closes_after_the_accept_has_lost_nothing() -> None:
+    assert not found(
+        at(1, e.WsHandshake, "accepted", 101, "OPEN"),
+        at(2, e.SendCall, "websocket.close", code=4401),
+        at(2, e.WsClose, 4401, "app", "", True, "LOCAL_CLOSING"),
+        at(3, e.WsClose, 4401, "client", "", False, "CLOSED"),
+        at(4, e.RunAsgiEnd, "complete"),
+    )
+
+
+def test_a_send_that_the_clients_leaving_refuses_is_no_fault_of_order() -> None:
+    assert rules(
+        at(1, e.ClientDisconnected, "websocket"),
+        at(2, e.SendCall, "websocket.send", 2),
+    ) == ["client-left"]
+    assert rules(
+        at(1, e.WsMessage, "out", 2, "text", "hi"),
+        at(1, e.WsClose, 1001, "client", "", True, "REMOTE_CLOSING"),
+        at(2, e.SendCall, "websocket.send", 2),
+        at(2, e.SendRejected, "nothing: the client has left",
+           "websocket.send", "ClientDisconnected"),
+    ) == ["sent-to-nobody"]  # fmt: skip

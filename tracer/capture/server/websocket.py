@@ -374,7 +374,7 @@ class WSProtocol(asyncio.Protocol):
         if self.linger_timer is not None:
             self.linger_timer.cancel()
         elif self.cycle is not None and self.note is not None:
-            self.note(ClientDisconnected, AT.connection_lost)
+            self.note(ClientDisconnected, AT.connection_lost, "websocket")
         self._note_lost(exc)
         if (cycle := self.cycle) is not None:
             cycle.put_disconnect(1005 if self.opened else 1006)

@@ -14,6 +14,7 @@ from tracer.model.findings.response import ResponseWatch
 from tracer.model.findings.routing import RoutingWatch
 from tracer.model.findings.shutdown import ShutdownWatch
 from tracer.model.findings.single import SingleWatch
+from tracer.model.findings.sockets import SocketWatch
 from tracer.model.findings.tasks import TaskWatch
 from tracer.model.findings.threads import ThreadWatch
 from tracer.model.findings.watch import NOTHING, Sees, Watch, copied
@@ -27,6 +28,7 @@ WATCHES: tuple[type[Watch], ...] = (
     ResponseWatch,
     LayerWatch,
     RoutingWatch,
+    SocketWatch,
     IdleWatch,
     ShutdownWatch,
 )
