@@ -186,6 +186,8 @@ def test_the_keys_password_is_in_no_recording(
         (["--uds", ""], "--uds: a Unix socket needs a path"),
         (["--uds", "a", "--fd", "1"], "--uds and --fd are two places"),
         (["--ssl-keyfile", "a"], "--ssl-keyfile needs the certificate too"),
+        (["--ssl-ca-certs", "a"], "--ssl-ca-certs means nothing without TLS"),
+        (["--ssl-cert-reqs", "2"], "--ssl-cert-reqs means nothing without TLS"),
         (["--ssl-cert-reqs", "3"], "invalid choice: 3"),
         (["--ssl-version", "x"], "invalid int value: 'x'"),
     ],

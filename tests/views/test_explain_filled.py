@@ -190,6 +190,8 @@ def test_the_lines_of_a_text_become_one() -> None:
          "With the other final slash, /items/ fits"),
         (EndpointExit("hi", returned="JSONResponse", **ENVELOPE),
          "hi returned JSONResponse; nothing was sent by that"),
+        (EndpointExit("hi", returned="NoneType", **ENVELOPE),
+         "hi returned None; nothing was sent by that"),
         (EndpointExit("hi", raised="KeyError", **ENVELOPE),
          "hi raised KeyError"),
         (ConnDecision(False, "the client asked", **ENVELOPE),

@@ -39,14 +39,31 @@ def wrong(options: Namespace) -> str | None:
         return "--uds and --fd are two places: name one of them"
     if options.uds == "":
         return "--uds: a Unix socket needs a path"
-    if options.ssl_keyfile and not options.ssl_certfile:
-        return "--ssl-keyfile needs the certificate too: --ssl-certfile"
+    if (why := _wrong_tls(options)) is not None:
+        return why
     if options.fd is None:
         return None
     if (why := _wrong_fd(options.fd)) is not None:
         return f"--fd {options.fd}: {why}"
     if options.fd < STANDARD:
         options.fd = os.dup(options.fd)
+    return None
+
+
+def _wrong_tls(options: Namespace) -> str | None:
+    """Why that is no TLS.
+
+    uvicorn takes no notice of the last two without a certificate, and then
+    speaks plain HTTP with everybody.
+    """
+    if options.ssl_certfile:
+        return None
+    if options.ssl_keyfile:
+        return "--ssl-keyfile needs the certificate too: --ssl-certfile"
+    for name in ("ssl_ca_certs", "ssl_cert_reqs"):
+        if getattr(options, name):
+            option = "--" + name.replace("_", "-")
+            return f"{option} means nothing without TLS: add --ssl-certfile"
     return None
 
 
