@@ -5,7 +5,8 @@ from msgspec.structs import replace
 
 from tracer.events import RouteMatch, Tick
 from tracer.model.filter import Filter, FilterError, Term, parse_filter
-from tracer.model.requests import Outcome, Request, Times
+from tracer.model.requests import Outcome, Request
+from tracer.model.times import Times
 
 
 def request(**changes: object) -> Request:

@@ -56,6 +56,7 @@ from tracer.model.stage import (
     stop_of,
     with_box,
 )
+from tracer.model.times import Times
 
 START = Stop(0, Leg.OUT)
 
@@ -97,26 +98,6 @@ HEAD_HELD = "head held back"
 """What a request waits for whose head is to go out with its body."""
 MOST_WAITS = 50
 """Suspended tasks of one request that are remembered."""
-
-
-class Times(msgspec.Struct, frozen=True):
-    """When a request's milestones were, in nanoseconds of the trace.
-
-    Each is the `t` of its event, or None where it has not come.
-    """
-
-    arrived: int
-    """Its first event: accept or the first bytes."""
-    parsed: int | None = None
-    """The head was understood: `scope.built`."""
-    app: int | None = None
-    """The app was called: `run_asgi.start`."""
-    response: int | None = None
-    """The status was fixed: `response.start`."""
-    complete: int | None = None
-    """The last body was written: `response.complete`."""
-    ended: int | None = None
-    """The app returned: `run_asgi.end`."""
 
 
 class Request(msgspec.Struct, frozen=True):
