@@ -7,7 +7,13 @@ from live import Live, serving
 from trouble import APP, Troubled
 
 from tracer.client.scenario import scenarios
-from tracer.events import ConnectionLost, DataReceived, TransportWrite
+from tracer.events import (
+    ConnectionLost,
+    DataReceived,
+    TransportWrite,
+    WsClose,
+    WsMessage,
+)
 
 UNIT = 0.5
 """Seconds: a server that is held up for a tenth of one still sees pauses."""
@@ -41,6 +47,11 @@ UPGRADE = [
     "scope.built", "EndOfMessage", "PAUSED", "read.paused",
     *WRITES, "conn.decision", "keepalive.armed", "read.resumed",
     "cycle.next", "NEED_DATA", "run_asgi.end", *IDLE_LEFT,
+]  # fmt: skip
+
+CHAT = [
+    "receive.call", "data_received", "read.paused", "read.resumed",
+    "receive.return", "transport.write", "receive.call",
 ]  # fmt: skip
 
 SERVER = {
@@ -82,6 +93,11 @@ SERVER = {
     "upgrade-websocket": ("/", [*UPGRADE[:5], "protocol.switched",
         "send.rejected", "app.exception", "transport.write",
         "transport.close", "run_asgi.end", "connection_lost"]),
+    "websocket": ("/ws", [*UPGRADE[:5], "protocol.switched",
+        "receive.call", "receive.return", "transport.write", *CHAT,
+        "data_received", "data_received", "transport.write", *CHAT[1:],
+        "data_received", "transport.write", "transport.close",
+        "receive.return", "run_asgi.end", "connection_lost"]),
     "upgrade-h2c": ("/", UPGRADE),
 }  # fmt: skip
 """By scenario: what is asked for, and what the server does."""
@@ -119,6 +135,9 @@ CLIENT = {
         "response 400", "closed server"],
     "upgrade-websocket": [HEAD, "first_byte", "response 500",
         "closed client"],
+    "websocket": [HEAD, "first_byte", "response 101", "sent text",
+        "sent text, first frame", "sent ping", "sent text, last frame",
+        "sent close frame, 1000", "closed server"],
     "upgrade-h2c": [HEAD, *GOT],
 }  # fmt: skip
 """The same at the other end, without what it reads: the kernels cut that."""
@@ -158,6 +177,38 @@ def test_no_scenario_is_left_out() -> None:
 
     assert {*scenarios()} == SERVER.keys() | others
     assert CLIENT.keys() == SERVER.keys()
+
+
+def test_what_is_said_on_a_websocket_is_told_from_both_ends(
+    live: Live,
+) -> None:
+    troubled = Troubled(live, "websocket", "/ws", 0.1)
+    said = [
+        (each.direction, each.text, each.fragments)
+        for each in troubled.records
+        if isinstance(each, WsMessage)
+    ]
+
+    assert said == [
+        ("in", "hello", 1),
+        ("out", "hello", 1),
+        ("in", "green tea", 2),
+        ("out", "green tea", 1),
+    ]
+    assert [
+        (each.code, each.by)
+        for each in troubled.records
+        if isinstance(each, WsClose)
+    ] == [(1000, "client"), (1000, "server")]
+
+
+def test_no_frame_is_sent_to_who_speaks_http(live: Live) -> None:
+    troubled = Troubled(live, "websocket", "/", 0.1)
+
+    assert troubled.client[:4] == [
+        "connected", HEAD, "first_byte", "response 500",
+    ]  # fmt: skip
+    assert not [each for each in troubled.client if "text" in each]
 
 
 def test_an_upload_waits_for_the_reader_and_all_of_it_arrives(

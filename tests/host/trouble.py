@@ -27,6 +27,12 @@ async def app(scope, receive, send):
     if scope["type"] == "lifespan":
         raise RuntimeError("no lifespan")
     path, parts = scope["path"], [b"ok"]
+    if path == "/ws":
+        await receive()
+        await send({"type": "websocket.accept"})
+        while (message := await receive())["type"] == "websocket.receive":
+            await send({"type": "websocket.send", "text": message["text"]})
+        return
     if path == "/body":
         n, more = 0, True
         while more:

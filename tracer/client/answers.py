@@ -73,6 +73,7 @@ class Answers:
         asked: Requests whose answers are still to come, the oldest first.
         problem: What is wrong with what came; empty: nothing yet.
         last: Whether the server has said that no further answer will come.
+        switched: Whether it speaks another protocol from here on.
 
     Source: RFC 9112, sections 6.3 and 9.3.2
     """
@@ -81,6 +82,7 @@ class Answers:
         self.asked: deque[Asked] = deque()
         self.problem = ""
         self.last = False
+        self.switched = False
         self._http: h11.Connection | None = None
         self._got: h11.Response | None = None
         self._n = 0
@@ -151,8 +153,8 @@ class Answers:
         self.asked.popleft()
         self._http = None
         rest, ended = http.trailing_data
-        switched = http.their_state is h11.SWITCHED_PROTOCOL
-        self.last = ended or switched or http.their_state is not h11.DONE
+        self.switched = http.their_state is h11.SWITCHED_PROTOCOL
+        self.last = ended or http.their_state is not h11.DONE
         return bytes(rest)
 
 

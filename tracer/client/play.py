@@ -233,6 +233,12 @@ class Player:
 
     def _send_raw(self, step: Raw) -> None:
         data = step.text.encode("latin-1")
+        if step.switched:
+            kept = self._open.get(step.conn)
+            if kept is None or kept.closed or not kept.answers.switched:
+                return  # a server of HTTP would take it for garbage
+            self._write_apart(kept, split(data, step.pieces, step.what), 0, 0)
+            return
         conn = self._usable(step.conn)
         asked = [
             conn.ask(method, step.what, upgrade=step.upgrade)

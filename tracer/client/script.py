@@ -86,6 +86,8 @@ class Raw(Step, frozen=True, tag="raw"):
     """Methods of the requests in it: as many answers are to come."""
     upgrade: bool = False
     """Whether those may be answered by another protocol."""
+    switched: bool = False
+    """Whether it is of that protocol: sent only where it was agreed on."""
     pieces: Count = 1
     """The parts that it is sent in, none of them empty."""
     gap: Units = 0
