@@ -263,10 +263,18 @@ def test_the_servers_own_errors_are_kept_for_the_last_words(
     logs: Logs,
 ) -> None:
     error = OSError(98, "in use")
+    logging.getLogger("asgi_trace.error").error("Exiting.")
     logging.getLogger("asgi_trace.error").error(error)
 
-    assert logs.problem is error
-    assert list(logs.errors) == ["[Errno 98] in use\n"]
+    assert logs.problem is error  # a sentence is made of it
+    assert list(logs.errors) == ["Exiting.\n"]
+
+
+def test_an_error_that_the_app_logs_is_not_the_servers(logs: Logs) -> None:
+    logging.getLogger("tests.mine").error(ConnectionRefusedError(111, "db"))
+
+    assert logs.problem is None
+    assert not logs.errors
 
 
 def test_basic_config_goes_on_working(logs: Logs) -> None:

@@ -254,8 +254,8 @@ class Logs:
     the app's own do nothing, and a `dictConfig` would throw it out.
 
     Attributes:
-        problem: The last exception that the server logged as an error.
-        errors: The latest that the server logged as errors, as lines.
+        problem: What the operating system refused the server: its last error.
+        errors: The latest other errors that the server logged, as lines.
     """
 
     def __init__(self, speaker: Speaker, root: Path) -> None:
@@ -285,16 +285,17 @@ class Logs:
 
     def tell(self, record: logging.LogRecord) -> None:
         """Emit one record as an event, with its traceback."""
-        if isinstance(record.msg, OSError):
-            self.problem = record.msg
         try:
             text = record.getMessage()
         except Exception as failure:  # noqa: BLE001  # its handlers will tell
             text = f"a message that can't be made: {type(failure).__name__}"
         error = record.exc_info[1] if record.exc_info else None
         if record.name == SERVER and record.levelno >= logging.ERROR:
-            trace = "" if error is None else trimmed(error)
-            self.errors.append(f"{text}\n{trace}")
+            if isinstance(record.msg, OSError):
+                self.problem = record.msg
+            else:
+                trace = "" if error is None else trimmed(error)
+                self.errors.append(f"{text}\n{trace}")
         if record.exc_info and record.exc_info[0] is not None:
             text += f"\n{self._format(record.exc_info)}"
         for home in self._homes:
