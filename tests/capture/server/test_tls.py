@@ -2,6 +2,7 @@
 
 # ruff: noqa: ANN401  (scopes and messages pass through here)
 
+import asyncio
 import contextlib
 import logging
 import socket
@@ -14,10 +15,13 @@ from typing import Any
 import pytest
 import trustme
 from cryptography.hazmat.primitives import serialization as pem
-from server_running import Running, UnixClient, running, wait_until
+from server_running import PATIENCE, Running, UnixClient, running, wait_until
 from server_tls import TLSClient, certificate
 
+from tracer.capture.loop import ListenSocket
+from tracer.capture.probe import Note, Probe
 from tracer.capture.server.tls import TLS, TLSError
+from tracer.capture.server.tls_server import TLSServer
 from tracer.capture.sources import code_at
 
 SECRET = "hunter2-of-the-key"  # noqa: S105  # to be looked for
@@ -420,3 +424,39 @@ def test_uvloop_shakes_hands_by_the_same_server(
         run.clients.append(UnixClient(path))
         assert run.clients[-1].get().endswith(b"http False ok")
     assert not Path(path).exists()
+
+
+def test_a_handshake_that_had_no_time_to_begin_is_told_of_and_closed(
+    made: tuple[trustme.CA, TLS],
+) -> None:
+    events: list[Any] = []
+    note = Note(Probe(events.append))
+
+    class AtOnce(set[Any]):
+        """The server is closed in the turn in which it has accepted."""
+
+        def add(self, task: Any) -> None:
+            super().add(task)
+            server[0].close()
+
+    server: list[TLSServer] = []
+
+    async def serve() -> None:
+        sock = ListenSocket()
+        sock.note = note
+        sock.bind(("127.0.0.1", 0))
+        sock.listen()
+        sock.setblocking(False)
+        with socket.create_connection(sock.getsockname()) as client:
+            context = made[1].context()
+            server.append(TLSServer(sock, asyncio.Protocol, context, 5, note))
+            server[0].handshakes = AtOnce()
+            while not server[0].handshakes:
+                await asyncio.sleep(0)
+            await server[0].wait_closed()
+            client.settimeout(PATIENCE)
+            assert client.recv(1) == b""
+
+    asyncio.run(serve())
+    assert [each.kind for each in events] == ["accept", "tls.failed"]
+    assert events[1].reason == "the server shut down"

@@ -113,6 +113,12 @@ class TLSServer:
         """Accept nobody any more; who hasn't shaken hands by now is new."""
         self.sockets = ()
         self.accepting.cancel()
+        # One that was begun in this turn takes its first step before that,
+        # else nobody would close its connection.
+        self.loop.call_soon(self.give_up)
+
+    def give_up(self) -> None:
+        """End the handshakes under way; asyncio closes their connections."""
         for task in self.handshakes:
             task.cancel()
 
