@@ -544,6 +544,16 @@ def test_old_lanes_are_let_go_and_a_look_opens_few_drawers(
     ]  # fmt: skip
 
 
+def test_who_needs_no_old_lanes_keeps_few_of_them() -> None:
+    lanes = Lanes(tasks=tasks.Tasks(most=100))
+    for number in range(1, 1_000):
+        lanes.take(said(number * 10, TaskCreated, number, "", "f"))
+        lanes.take(said(number * 10 + 2, TaskStarted, number))
+        lanes.take(said(number * 10 + 8, TaskDone, number, "returned"))
+    assert len(lanes.tasks.known) <= lanes.tasks.size <= 100
+    assert lanes.copy().tasks.most == 100
+
+
 def test_a_lane_without_end_keeps_its_newest_segments(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -10,19 +10,19 @@ input that breaks it is written to a file, which is played by giving its name.
 """
 
 import contextlib
+import importlib
 import logging
 import random
 import sys
 from pathlib import Path
+from typing import Any
 
 sys.path.append(str(Path(__file__).parents[1] / "capture" / "server"))
 
-try:
-    import atheris
-except ImportError:
-    atheris = None
-    reached = contextlib.nullcontext()
-else:
+atheris: Any = None
+reached: Any = contextlib.nullcontext()
+with contextlib.suppress(ImportError):
+    atheris = importlib.import_module("atheris")
     # h11 and wsproto are what the bytes go through first.
     reached = atheris.instrument_imports(include=["tracer", "h11", "wsproto"])
 

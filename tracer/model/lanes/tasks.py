@@ -97,6 +97,7 @@ class Tasks:
         stepped: Whether steps are told at all: without the lens, only that
             tasks begin and end.
         size: Segments of all lanes.
+        most: So many are kept; None: `SEGMENTS`.
     """
 
     alive: dict[int, Lane] = field(default_factory=dict)
@@ -104,6 +105,7 @@ class Tasks:
     lit: list[Segment] = field(default_factory=list)
     stepped: bool = False
     size: int = 0
+    most: int | None = None
     _ended: Ended = field(default_factory=Ended)
     _most: int = 0
     _running: list[Lane] = field(default_factory=list)
@@ -157,7 +159,7 @@ class Tasks:
             self._turn(lane, segment)
         if lit and self._running:  # an eager task gives the loop back
             self._light(self._running.pop(), record.t, record)
-        if self.size > max(SEGMENTS, self._most):
+        if self.size > max(self.most or SEGMENTS, self._most):
             self._forget()
 
     def gated(self, record: Held | Released) -> None:
@@ -269,7 +271,7 @@ class Tasks:
 
     def _forget(self) -> None:
         """Let the oldest go until a quarter is free."""
-        while self.size > SEGMENTS * 3 // 4:
+        while self.size > (self.most or SEGMENTS) * 3 // 4:
             gone = self._ended.forget()
             if not gone:
                 # So many are alive: each keeps its newer half.
@@ -294,6 +296,7 @@ class Tasks:
             lit,
             self.stepped,
             self.size,
+            self.most,
             self._ended.copy(),
             self._most,
             [alive[lane.id] for lane in self._running],

@@ -11,6 +11,8 @@ from typing import TextIO
 
 from tracer.model.depth import Depth
 from tracer.model.filter import parse_filter
+from tracer.model.lanes import Lanes
+from tracer.model.lanes.tasks import Tasks
 from tracer.model.trace import Trace
 from tracer.views.explain import load
 from tracer.views.feed import Feed
@@ -21,6 +23,11 @@ from tracer.views.text.words import WORDS
 
 DEPTHS = {depth.name.lower(): depth for depth in Depth}
 """The values of `--depth`."""
+
+ROWS = 20_000
+"""Requests that keep their row; each costs more than a kilobyte."""
+SEGMENTS = 30_000
+"""Segments of tasks' lanes that are kept, to say who waited a moment ago."""
 
 OUR_FAULT = 4
 PAUSE = 0.1
@@ -69,7 +76,8 @@ def run(  # noqa: PLR0913  # one keyword an option of the command line
 
     def story() -> Story:
         # What is shown already needs not be kept.
-        trace = Trace(keep=0)
+        lanes = Lanes(tasks=Tasks(most=SEGMENTS))
+        trace = Trace(keep=0, rows=ROWS, lanes=lanes)
         depth, chosen = shown
         return Story(
             trace,
