@@ -124,3 +124,18 @@ def test_a_head_held_back_stands_in_its_box_until_the_one_write() -> None:
     play(look, joined())
     assert ["▤ 104 B" in page for page in pages] == [False, True, True, False]
     assert ["1 write" in page for page in pages] == [False] * 3 + [True]
+
+
+def test_before_the_first_request_nothing_is_said_of_one() -> None:
+    async def look(stage: Stage) -> None:
+        await stage.press("w")
+        pages.append(stage.text)
+        stage.feed.coming = [*exchanges()]
+        await stage.after()
+        pages.append(stage.text)
+
+    pages: list[str] = []
+    play(look)
+    assert "No request yet." in pages[0]
+    assert "asked for no WebSocket" not in pages[0]
+    assert "asked for no WebSocket" in pages[1]

@@ -22,6 +22,7 @@ EVENTS_PANE = 2
 WIDE = 50
 """Cells from which on the bytes on the wire have room, too."""
 WAYS = {"in": ("◄", "connection"), "out": ("►", "good"), None: ("✗", "bad")}
+NOBODY = "No request yet."
 NONE = "This request asked for no WebSocket."
 HINT = "In the list of requests, those that did have WS for a verb."
 QUIET = frozenset({"part", "ping", "pong"})
@@ -122,6 +123,8 @@ The two lines at the top say how it stands **now**, wherever the playhead is.
         return self.strip(self._head(y, width), width)
 
     def _head(self, y: int, width: int) -> Line:
+        if self._moment is None or self._moment.request is None:
+            return (((NOBODY, "")[y], "muted"),)
         if self._socket is None:
             return (((NONE, HINT)[y], "muted"),)
         if y == 0:
