@@ -28,9 +28,8 @@ with contextlib.suppress(ImportError):
 
 with reached:
     from fuzzing import Crowd
-
-from smuggling import SHAPES
-from test_fuzz import BODIES, HEADERS, PATHS, request
+    from smuggling import SHAPES
+    from test_fuzz import BODIES, HEADERS, PATHS, request
 
 SECONDS = (0.1, 4.9, 5.1, 20.5, 61.0)
 METHODS = ("GET", "POST", "HEAD")
