@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tracer.capture.lines import Lines
@@ -21,6 +21,7 @@ from tracer.events import (
     KINDS,
     AppLog,
     AppOutput,
+    ContextChanged,
     DataReceived,
     EofReceived,
     Event,
@@ -93,6 +94,9 @@ def written(event: Event) -> dict[str, Any]:
     return found
 
 
+@example(
+    [(code_of(ContextChanged, 3), 5, *[None] * 3, "loop", *[None] * 4, ())]
+)
 @given(st.lists(rows(), max_size=8))
 def test_a_line_is_what_its_event_would_be_written_as(
     said: list[tuple[Any, ...]],

@@ -62,7 +62,9 @@ def _line_of(cls: type[Event]) -> Callable[..., object]:
     """Give a struct that is written as `cls` is, and made of a row."""
     fields: list[Any] = [(name, Any, None) for name in _ENVELOPE]
     for field in _payload(cls):
-        default = _GIVEN if field.required else field.default
+        default: object = _GIVEN if field.required else field.default
+        if default == ():  # which has become a list on its way
+            default = msgspec.field(default_factory=list)
         fields.append((field.name, Any, default))
     return msgspec.defstruct(
         cls.__name__,
